@@ -1,0 +1,1 @@
+"""The command line: runs a local fleet, feeds it and looks at it."""

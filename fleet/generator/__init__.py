@@ -1,0 +1,5 @@
+"""Plausible fares for the demo and the benches, the same ones for the same seed."""
+
+from fleet.generator.cycles import Generator, Low
+
+__all__ = ["Generator", "Low"]

@@ -1,0 +1,126 @@
+"""Brings the accounts database and every shard to the newest schema, and makes room for the coming days.
+
+Any number of processes may do this at once: an advisory lock lets one at a time into a database, and one that
+finds nothing to do does nothing. Within a process it is one at a time, for Alembic's context is global.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import date, timedelta
+from pathlib import Path
+
+import alembic.command
+from alembic.config import Config
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+import shared.schema
+from shared.databases import open_engine, reaching, sqlstate
+from shared.errors import FarelarkError
+
+# A migration that waits for a table makes everyone else queue behind it: better to fail soon and run again.
+LOCK_TIMEOUT = "5s"
+# How long to wait for another migration of the same database.
+TURN_TIMEOUT = "5min"
+# The advisory lock's number; any would do that nothing else in the database uses.
+TURN = 0x6661_7265_6C61_726B
+DAYS_AHEAD = 14
+
+_LOCK_NOT_AVAILABLE = "55P03"
+_SCRIPTS = Path(shared.schema.__file__).parent / "migrations"
+
+
+class TableLockedError(FarelarkError):
+    """Something holds a lock that the migration needs; nothing was changed.
+
+    Args:
+        database: which one, such as `accounts` or `shard2`.
+    """
+
+    def __init__(self, database: str) -> None:
+        super().__init__(
+            f"{database}: a table, or the migration lock, stayed locked by another session (see pg_locks); "
+            "nothing was changed, run the migration again"
+        )
+
+
+async def migrate(accounts_url: str, shard_urls: Sequence[str], say: Callable[[str], None], *, today: date) -> None:
+    """Migrate accounts, then the first shard as the canary of the others, then those.
+
+    Each database changes in one transaction: it is migrated whole or left as it was.
+
+    Args:
+        accounts_url: straight to the server, not to a PgBouncer; so are `shard_urls`.
+        shard_urls: in the order of the shard map.
+        say: is told, in a sentence, of every database that is done.
+        today: in UTC; notifications get a partition for each day from here on.
+
+    Raises:
+        UnavailableError: a server cannot be reached.
+        TableLockedError: somebody holds a lock for longer than a migration may wait.
+    """
+    await _migrate("accounts", accounts_url, today)
+    say("accounts is migrated")
+    for number, url in enumerate(shard_urls):
+        await _migrate(f"shard{number}", url, None)
+        say(f"shard{number} is migrated")
+
+
+async def _migrate(name: str, url: str, partitions_from: date | None) -> None:
+    engine = open_engine(url, application="farelark-migrations", pool_size=1, command_timeout=None)
+    try:
+        async with reaching(name), engine.begin() as connection:
+            await _take_turn(connection)
+            await connection.run_sync(_upgrade, "shards" if partitions_from is None else "accounts")
+            if partitions_from is not None:
+                await _make_partitions(connection, partitions_from)
+    except DBAPIError as error:
+        if sqlstate(error) == _LOCK_NOT_AVAILABLE:
+            raise TableLockedError(name) from error
+        raise
+    finally:
+        await engine.dispose()
+
+
+async def _take_turn(connection: AsyncConnection) -> None:
+    await connection.execute(text(f"SET LOCAL lock_timeout = '{TURN_TIMEOUT}'"))
+    await connection.execute(text("SELECT pg_advisory_xact_lock(:turn)"), {"turn": TURN})
+    await connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"))
+
+
+def _upgrade(connection: Connection, history: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(_SCRIPTS))
+    config.set_main_option("version_locations", str(_SCRIPTS / history / "versions"))
+    config.set_main_option("path_separator", "newline")
+    config.attributes["connection"] = connection
+    alembic.command.upgrade(config, "head")
+
+
+async def _make_partitions(connection: AsyncConnection, today: date) -> None:
+    for ahead in range(DAYS_AHEAD):
+        day = today + timedelta(days=ahead)
+        partition = f"notifications_{day:%Y%m%d}"
+        exists = await connection.scalar(text("SELECT to_regclass(:partition)"), {"partition": partition})
+        if exists is None:
+            await _make_partition(connection, partition, day)
+
+
+async def _make_partition(connection: AsyncConnection, partition: str, day: date) -> None:
+    """Make a day's partition beside the table, move in what the default holds of that day, and attach it.
+
+    Made so, notifiers go on writing to other days (CREATE ... PARTITION OF would lock them out), and rows of
+    that day in the default are no obstacle. The default is locked first: none may slip in before the attach.
+    """
+    bounds = f"FROM ('{day}') TO ('{day + timedelta(days=1)}')"
+    move = (
+        f"WITH moved AS (DELETE FROM notifications_default WHERE fired_on = '{day}' RETURNING *)"  # noqa: S608 - a date
+        f" INSERT INTO {partition} SELECT * FROM moved"
+    )
+    for statement in (
+        "LOCK TABLE notifications_default IN ACCESS EXCLUSIVE MODE",
+        f"CREATE TABLE {partition} (LIKE notifications INCLUDING ALL)",
+        move,
+        f"ALTER TABLE notifications ATTACH PARTITION {partition} FOR VALUES {bounds}",
+    ):
+        await connection.execute(text(statement))

@@ -1,0 +1,1 @@
+"""Whom does this change concern? Matches changes with alerts, claims them and publishes notifications."""

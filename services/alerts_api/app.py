@@ -1,0 +1,98 @@
+"""Wires the alerts API: settings in, an ASGI application out."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import UTC, datetime
+
+from litestar import Litestar, Router
+from litestar.di import Provide
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.alerts_api.accounts_store import AccountsStore
+from services.alerts_api.alert_routes import create_alert, list_alerts
+from services.alerts_api.alerts_store import AlertsStore
+from services.alerts_api.auth_routes import login, register
+from services.alerts_api.authentication import PUBLIC, BearerGuard, user_id_of
+from services.alerts_api.bodies import MAX_BODY_BYTES, StrictRequest
+from services.alerts_api.device_routes import enter_device
+from services.alerts_api.health_routes import live, metrics, ready
+from services.alerts_api.measuring import Measuring
+from services.alerts_api.openapi import BEARER_ONLY, openapi_config
+from services.alerts_api.passwords import Passwords
+from services.alerts_api.problems import handlers
+from services.alerts_api.settings import Settings
+from services.alerts_api.tokens import AccessTokens
+from shared.airports import cities
+from shared.databases import open_engine
+from shared.errors import ConfigurationError
+from shared.money import Rates
+from shared.shard_map import ShardMap
+
+NAME = "alerts_api"
+
+
+def utc_now() -> datetime:
+    """The clock of the running service."""
+    return datetime.now(UTC)
+
+
+def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Litestar:
+    """Wire the application; it connects to its databases as requests need them.
+
+    Raises:
+        ConfigurationError: the rates or the token key cannot be read.
+    """
+    tokens = _read_tokens(settings)
+    cities()  # read here once, not within the first request
+    accounts = open_engine(settings.accounts_url, application=NAME, pool_size=settings.accounts_connections)
+    shards = [open_engine(url, application=NAME, pool_size=settings.shard_connections) for url in settings.shards]
+    return Litestar(
+        [
+            Router("/api/auth", route_handlers=[register, login], opt=PUBLIC),
+            Router("/api", route_handlers=[enter_device, create_alert, list_alerts], security=BEARER_ONLY),
+            Router("/", route_handlers=[live, ready, metrics], opt=PUBLIC),
+        ],
+        dependencies={
+            "accounts": _given(AccountsStore(accounts)),
+            "alerts": _given(AlertsStore(ShardMap.even(settings.shards), shards)),
+            "rates": _given(Rates.load(settings.rates_file, settings.reference_currency)),
+            "passwords": _given(Passwords()),
+            "tokens": _given(tokens),
+            "now": Provide(clock, sync_to_thread=False),
+            "user_id": Provide(user_id_of, sync_to_thread=False),
+        },
+        middleware=[Measuring()],
+        guards=[BearerGuard(tokens)],
+        request_class=StrictRequest,
+        request_max_body_size=MAX_BODY_BYTES,
+        exception_handlers=handlers(),
+        lifespan=[_closing([accounts, *shards])],
+        openapi_config=openapi_config(),
+        logging_config=None,
+    )
+
+
+def _read_tokens(settings: Settings) -> AccessTokens:
+    try:
+        return AccessTokens.from_pem(settings.jwt_key_file.read_bytes())
+    except OSError as error:
+        raise ConfigurationError(f"JWT_KEY_FILE cannot be read: {error}") from error
+
+
+def _given(value: object) -> Provide:
+    """A dependency that is the same for every request."""
+    return Provide(lambda: value, sync_to_thread=False)
+
+
+def _closing(engines: list[AsyncEngine]) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
+    """Give the connections back once the last request is answered."""
+
+    @asynccontextmanager
+    async def closing(_: Litestar) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            await asyncio.gather(*(engine.dispose() for engine in engines))
+
+    return closing

@@ -1,0 +1,48 @@
+"""Request bodies are JSON, read strictly as what the handler declares.
+
+Litestar's own way reads them untyped and converts laxly: `"5"` and `5.0` would pass for an integer.
+"""
+
+from typing import Any
+
+import msgspec
+from litestar import Request
+from litestar.enums import MediaType
+from litestar.exceptions import ClientException, HTTPException
+
+from services.alerts_api.fields import InvalidFieldError
+
+MAX_BODY_BYTES = 64 * 1024
+
+
+class UnsupportedMediaTypeError(HTTPException):
+    """The body is not JSON by its own account."""
+
+    status_code = 415
+
+
+class StrictRequest(Request[Any, Any, Any]):
+    """A request whose body msgspec decodes as the type of the handler's `data`."""
+
+    async def json(self) -> Any:  # noqa: ANN401 - what the handler declares
+        """The body.
+
+        Raises:
+            UnsupportedMediaTypeError: the content type is not application/json.
+            ClientException: this is no JSON.
+            InvalidFieldError: it is JSON of another shape.
+        """
+        if self.content_type[0] != MediaType.JSON:
+            raise UnsupportedMediaTypeError("send the body as application/json")
+        body = await self.body()
+        try:
+            return msgspec.json.decode(body, type=self._declared())
+        except msgspec.ValidationError as error:
+            raise InvalidFieldError.from_msgspec(error) from error
+        except (ValueError, RecursionError) as error:
+            raise ClientException("the body is no JSON in UTF-8") from error
+
+    def _declared(self) -> Any:  # noqa: ANN401 - a type, in one of its many forms
+        field = self.route_handler.parsed_data_field
+        assert field, "Litestar asks for the body of handlers with `data` only"
+        return field.annotation

@@ -1,0 +1,29 @@
+"""Serves the application over HTTP until the process is told to stop."""
+
+import asyncio
+
+from granian.constants import Interfaces
+from granian.server.embed import Server
+
+from services.alerts_api.app import create_app
+from services.alerts_api.settings import Settings
+from shared.health import Health
+
+
+async def serve(settings: Settings, health: Health, stopping: asyncio.Event) -> None:
+    """Answer requests; when told to stop, take no more and answer those in hand."""
+    server = Server(
+        create_app(settings),
+        address=settings.api_host,
+        port=settings.api_port,
+        interface=Interfaces.ASGI,
+        websockets=False,
+        log_enabled=False,
+    )
+    serving = asyncio.create_task(server.serve())
+    told = asyncio.create_task(stopping.wait())
+    health.started = True
+    await asyncio.wait([serving, told], return_when=asyncio.FIRST_COMPLETED)
+    told.cancel()
+    server.stop()  # type: ignore[no-untyped-call]  # granian leaves this one without annotations
+    await serving

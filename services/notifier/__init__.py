@@ -1,0 +1,1 @@
+"""The notifier: tells travellers on their devices that an alert of theirs has fired."""

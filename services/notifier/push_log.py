@@ -1,0 +1,84 @@
+"""The gateway without Firebase: every push becomes a JSON line of a file that several notifiers may share."""
+
+import asyncio
+import os
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from uuid import UUID
+
+import msgspec
+
+from services.notifier.gateway import Outcome, Push, Verdict
+from shared.errors import UnavailableError
+
+
+class Line(msgspec.Struct, frozen=True):
+    """A push in the log; `device` is our id of it, never its token."""
+
+    notification_id: UUID
+    alert_id: UUID
+    user_id: UUID
+    device: UUID
+    title: str
+    body: str
+    price: int
+    currency: str
+    fare: str
+    sent_at: datetime
+
+
+class PushLog:
+    """Appends pushes to a file, a batch at a time.
+
+    Args:
+        path: the file; it is made where it is missing.
+        clock: tells the instant in UTC.
+    """
+
+    def __init__(self, path: Path, clock: Callable[[], datetime]) -> None:
+        self._path = path
+        self._clock = clock
+        self._encoder = msgspec.json.Encoder()
+
+    async def send(self, pushes: Sequence[Push]) -> Sequence[Outcome]:
+        """Append one line per push, all in one write so that no other process writes between them.
+
+        Raises:
+            UnavailableError: the file cannot be written.
+        """
+        now = self._clock()
+        lines = self._encoder.encode_lines([_line(push, now) for push in pushes])
+        try:
+            await asyncio.to_thread(self._append, lines)
+        except OSError as error:
+            raise UnavailableError("push_log", error.strerror or type(error).__name__) from error
+        return [Outcome(Verdict.SENT)] * len(pushes)
+
+    def _append(self, lines: bytes) -> None:
+        file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            written = os.write(file, lines)
+        finally:
+            os.close(file)
+        if written < len(lines):
+            raise OSError(None, f"only {written} of {len(lines)} bytes were written: is the disk full?")
+
+    async def close(self) -> None:
+        """Do nothing: the file is open only while it is written."""
+
+
+def _line(push: Push, now: datetime) -> Line:
+    notification = push.notification
+    return Line(
+        notification_id=notification.id,
+        alert_id=notification.alert_id,
+        user_id=notification.user_id,
+        device=push.device.id,
+        title=push.text.title,
+        body=push.text.body,
+        price=notification.fare.price,
+        currency=notification.fare.currency,
+        fare=notification.fare_key,
+        sent_at=now,
+    )

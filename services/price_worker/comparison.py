@@ -1,0 +1,190 @@
+"""Which sightings change the price on their board, and what the boards then hold. Pure numpy."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from services.price_worker.conversion import ReferenceAmounts
+from shared.fare_boards import layout
+from shared.fare_boards.layout import Boards, Rows
+from shared.messages.columns import FareColumns
+from shared.messages.fare_key import currency_of
+
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+Keys = npt.NDArray[np.uint64]
+
+
+@dataclass(frozen=True, slots=True)
+class Sightings:
+    """The latest sighting of each fare in a batch, sorted by board and fare.
+
+    `boards` are the b distinct board keys, `board` says for each of n sightings which one (0 to b - 1),
+    `row` which row of the batch it was.
+    """
+
+    boards: Keys
+    board: Ints
+    fare: Keys
+    price: Ints
+    observed_at: Ints
+    row: Ints
+
+    def on(self, boards: Sequence[int]) -> "Sightings":
+        """Only what was seen on these boards, given by position in ascending order."""
+        wanted = np.isin(self.board, boards)
+        return Sightings(
+            self.boards[boards],
+            np.searchsorted(boards, self.board[wanted]),
+            self.fare[wanted],
+            self.price[wanted],
+            self.observed_at[wanted],
+            self.row[wanted],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What changed: rows of the batch with both prices in reference amounts.
+
+    `previous_price` and `previous_reference` are 0 where `seen_before` is false.
+    """
+
+    row: Ints
+    reference: Ints
+    seen_before: Bools
+    previous_price: Ints
+    previous_reference: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The changes, and the new values of the boards that must be written, by position among the boards."""
+
+    changes: Changes
+    values: dict[int, bytes]
+
+
+def latest(fares: FareColumns) -> Sightings:
+    """Keep one sighting of each fare: the latest, and of two at the same instant the cheaper.
+
+    So the outcome does not depend on the order in which documents arrive.
+    """
+    order = np.lexsort((-fares.price, fares.observed_at, fares.fare, fares.board))
+    board, fare = fares.board[order], fares.fare[order]
+    is_last = np.append((board[1:] != board[:-1]) | (fare[1:] != fare[:-1]), True)[: len(order)]
+    kept = order[is_last]
+    boards, position = np.unique(fares.board[kept], return_inverse=True)
+    return Sightings(
+        boards, position.astype(np.int64), fares.fare[kept], fares.price[kept], fares.observed_at[kept], kept
+    )
+
+
+def compare(seen: Sightings, boards: Boards, amounts: ReferenceAmounts, stale_before: int) -> Comparison:
+    """Compare sightings with their boards.
+
+    Args:
+        seen: n sightings on b boards.
+        boards: the same b boards as they are now.
+        amounts: today's rates.
+        stale_before: rows last seen before this instant, in ms since 1970, leave the boards that are written.
+
+    A sighting that is older than its row, or as old and not cheaper, has no effect.
+    """
+    at, known = _locate(seen, boards)
+    row = at[known]
+    newer = np.ones(len(at), dtype=bool)
+    newer[known] = _supersedes(seen, known, boards.rows[row])
+    changed = ~known | newer
+    changed[known] &= seen.price[known] != layout.prices(boards.rows[row])
+    currency = currency_of(seen.fare)
+    reference = amounts.of(seen.price, currency)
+    changes = _changes(seen, boards.rows, at, changed, known, reference, amounts, currency)
+    rows, offsets = _merge(seen, boards, at, known, newer, changed, reference, stale_before)
+    touched = np.unique(seen.board[newer])
+    return Comparison(changes, _values(touched, boards, rows, offsets))
+
+
+def _locate(seen: Sightings, boards: Boards) -> tuple[Ints, Bools]:
+    """Where each sighting's fare stands among all rows, or should; and whether it does.
+
+    A binary search in each sighting's own board, all sightings a step at a time.
+    """
+    if not len(boards.rows):
+        return boards.offsets[seen.board], np.zeros(len(seen.fare), dtype=bool)
+    fares = np.ascontiguousarray(boards.rows["fare"])
+    low, end = boards.offsets[seen.board], boards.offsets[seen.board + 1]
+    high = end.copy()
+    while (searching := low < high).any():
+        middle = np.minimum((low + high) >> 1, len(fares) - 1)
+        below = fares[middle] < seen.fare
+        low = np.where(searching & below, middle + 1, low)
+        high = np.where(searching & ~below, middle, high)
+    found = (low < end) & (fares[np.minimum(low, len(fares) - 1)] == seen.fare)
+    return low, found
+
+
+def _supersedes(seen: Sightings, known: Bools, rows: Rows) -> Bools:
+    observed_at, row_observed_at = seen.observed_at[known], layout.observations(rows)
+    cheaper = seen.price[known] < layout.prices(rows)
+    return (observed_at > row_observed_at) | ((observed_at == row_observed_at) & cheaper)
+
+
+def _changes(
+    seen: Sightings,
+    rows: Rows,
+    at: Ints,
+    changed: Bools,
+    known: Bools,
+    reference: Ints,
+    amounts: ReferenceAmounts,
+    currency: Ints,
+) -> Changes:
+    previous_price = np.zeros(len(at), dtype=np.int64)
+    previous_reference = np.zeros(len(at), dtype=np.int64)
+    old = rows[at[known]]
+    previous_price[known] = layout.prices(old)
+    # The higher of then and now: a move of the rates alone neither fires an alert nor makes it deaf.
+    previous_reference[known] = np.maximum(
+        old["reference"].astype(np.int64), amounts.of(previous_price[known], currency[known])
+    )
+    return Changes(
+        seen.row[changed], reference[changed], known[changed], previous_price[changed], previous_reference[changed]
+    )
+
+
+def _merge(
+    seen: Sightings,
+    boards: Boards,
+    at: Ints,
+    known: Bools,
+    newer: Bools,
+    changed: Bools,
+    reference: Ints,
+    stale_before: int,
+) -> tuple[Rows, Ints]:
+    """All rows with the sightings worked in and stale rows left out, and where each board then begins."""
+    rows = boards.rows.copy()
+    repriced, sighted = known & changed, known & newer
+    layout.put_prices(rows, at[repriced], seen.price[repriced], reference[repriced])
+    layout.put_observations(rows, at[sighted], seen.observed_at[sighted])
+    added = np.zeros(int((~known).sum()), dtype=layout.ROW)
+    added["fare"] = seen.fare[~known]
+    everywhere = np.arange(len(added))
+    layout.put_prices(added, everywhere, seen.price[~known], reference[~known])
+    layout.put_observations(added, everywhere, seen.observed_at[~known])
+    owner = np.repeat(np.arange(len(boards.headers)), np.diff(boards.offsets))
+    rows = np.insert(rows, at[~known], added)
+    owner = np.insert(owner, at[~known], seen.board[~known])
+    fresh = layout.observations(rows) >= stale_before
+    counts = np.bincount(owner[fresh], minlength=len(boards.headers))
+    return rows[fresh], np.concatenate(([0], np.cumsum(counts)))
+
+
+def _values(touched: Ints, boards: Boards, rows: Rows, offsets: Ints) -> dict[int, bytes]:
+    return {
+        int(board): layout.next_header(boards.headers[board]) + rows[offsets[board] : offsets[board + 1]].tobytes()
+        for board in touched
+    }

@@ -1,0 +1,125 @@
+"""From a message of fares to confirmed changes and written boards."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import pyarrow as pa
+import structlog
+
+from services.price_worker.comparison import Changes, Comparison, Sightings, compare, latest
+from services.price_worker.conversion import ReferenceAmounts
+from shared import metrics
+from shared.broker import Broker, Outgoing
+from shared.deliveries import Context, Delivery, Done, Settlement
+from shared.errors import TransientError
+from shared.failpoints import Failpoints
+from shared.fare_boards.layout import BoardFormatError, Boards, expires_at, redis_key
+from shared.fare_boards.store import BoardStore, Write
+from shared.messages.batches import ARROW, decode, encode
+from shared.messages.changes import CHANGES
+from shared.messages.columns import FareColumns, validate
+from shared.messages.fares import FARES
+from shared.topology import CHANGES as CHANGES_EXCHANGE
+from shared.topology import FARES_INGEST
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class FaresHandler:
+    """Handles messages of `fares.ingest`: publish changes, then write boards, then acknowledge."""
+
+    broker: Broker
+    boards: BoardStore
+    amounts: ReferenceAmounts
+    fare_lifetime: timedelta
+    failpoints: Failpoints
+    clock: Callable[[], datetime]
+
+    async def __call__(self, deliveries: Sequence[Delivery]) -> Sequence[Settlement]:
+        """Handle each message on its own."""
+        return [await self._handle(delivery) for delivery in deliveries]
+
+    async def _handle(self, delivery: Delivery) -> Settlement:
+        self.failpoints.hit("price_worker.received")
+        fares, set_aside = self._read(delivery)
+        await self._compare(fares, delivery.context)
+        self.failpoints.hit("price_worker.boards_written")
+        metrics.FARES.inc(len(fares.board))
+        _count_set_aside(set_aside, delivery)
+        return Done()
+
+    def _read(self, delivery: Delivery) -> tuple[FareColumns, Counter[str]]:
+        decoded = decode(FARES, delivery.body, delivery.content_type)
+        fares, faults = validate(decoded.rows, self.clock(), self.fare_lifetime, self.amounts.check)
+        return fares, Counter(decoded.set_aside) + Counter(faults)
+
+    async def _compare(self, fares: FareColumns, context: Context) -> None:
+        """Work the fares into their boards; boards that another worker wrote meanwhile once more."""
+        seen = latest(fares)
+        while len(seen.boards):
+            keys = [redis_key(int(board)) for board in seen.boards]
+            boards = await self._read_boards(keys)
+            stale_before = int((self.clock() - self.fare_lifetime).timestamp() * 1000)
+            comparison = compare(seen, boards, self.amounts, stale_before)
+            await self._publish(fares.rows, comparison.changes, context)
+            self.failpoints.hit("price_worker.changes_confirmed")
+            seen = seen.on(await self._write(seen, keys, boards.headers, comparison))
+
+    async def _read_boards(self, keys: Sequence[str]) -> Boards:
+        try:
+            return await self.boards.read(keys)
+        except BoardFormatError as error:
+            # Perhaps of a newer version at work beside this one: to overwrite it would lose its prices.
+            raise TransientError("board_unreadable", f"{keys[error.position]}: {error}") from error
+
+    async def _publish(self, fares: pa.RecordBatch, changes: Changes, context: Context) -> None:
+        if not len(changes.row):
+            return
+        body = encode(CHANGES, to_batch(fares, changes))
+        await self.broker.publish(
+            Outgoing(
+                exchange=CHANGES_EXCHANGE.name,
+                routing_key="",
+                body=body,
+                content_type=ARROW,
+                headers=context.headers(),
+            )
+        )
+        metrics.CHANGES.inc(len(changes.row))
+
+    async def _write(
+        self, seen: Sightings, keys: Sequence[str], headers: Sequence[bytes], comparison: Comparison
+    ) -> list[int]:
+        """Write the boards; returns the positions of those that must be merged again."""
+        positions = list(comparison.values)
+        writes = [
+            Write(keys[board], headers[board], value, expires_at(int(seen.boards[board])))
+            for board, value in comparison.values.items()
+        ]
+        conflicts = [positions[i] for i in await self.boards.write(writes)] if writes else []
+        metrics.BOARD_CONFLICTS.inc(len(conflicts))
+        return conflicts
+
+
+def to_batch(fares: pa.RecordBatch, changes: Changes) -> pa.RecordBatch:
+    """The changed rows with what they were before, as a batch of the changes' contract."""
+    rows = fares.take(pa.array(changes.row))
+    never_seen = ~changes.seen_before
+    added = {
+        "reference_price": pa.array(changes.reference),
+        "previous_price": pa.array(changes.previous_price, mask=never_seen),
+        "previous_reference_price": pa.array(changes.previous_reference, mask=never_seen),
+    }
+    for name, column in added.items():
+        rows = rows.append_column(CHANGES.schema.field(name), column)
+    return rows
+
+
+def _count_set_aside(set_aside: Counter[str], delivery: Delivery) -> None:
+    for reason, count in set_aside.items():
+        metrics.SET_ASIDE.labels(FARES_INGEST.name, reason).inc(count)
+    if set_aside:
+        log.info("documents_set_aside", reasons=dict(set_aside), message_id=delivery.message_id)

@@ -1,0 +1,210 @@
+"""The loop every worker stands in: take messages, handle them, settle each by what became of it.
+
+Settled by class of error:
+
+- handled: acknowledged, after everything that follows from it is safe;
+- `UnreadableError`: to the dead letters, with the reason;
+- `TransientError` and errors nobody foresaw: to the retry queues, then to the dead letters;
+- `UnavailableError`: kept in hand and tried again until the server is back;
+- cancelled: left alone, so that the broker delivers it again.
+
+On a stop the consumer takes no more, hands back what it had not begun and finishes what it had.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+import structlog
+
+from shared import metrics
+from shared.broker import Broker, Outgoing
+from shared.deliveries import DeadLetter, Delivery, Retry, Settlement
+from shared.errors import TransientError, UnavailableError, UnreadableError
+from shared.health import Health
+from shared.topology import WorkQueue
+
+Handler = Callable[[Sequence[Delivery]], Awaitable[Sequence[Settlement]]]
+
+DRAIN_DEADLINE_S: Final = 20.0
+_FIRST_WAIT_S: Final = 0.1
+_LONGEST_WAIT_S: Final = 5.0
+
+log = structlog.get_logger()
+
+
+@dataclass
+class Consumer:
+    """Works on one queue.
+
+    Args:
+        broker: where messages come from and where failed ones go.
+        queue: what to work on.
+        handle: gets 1 to `batch_size` messages and says for each what became of it.
+        health: is told while a server that the work needs is away.
+        concurrency: handler calls under way at once.
+        batch_size: messages given to one call, as many as are there.
+    """
+
+    broker: Broker
+    queue: WorkQueue
+    handle: Handler
+    health: Health
+    concurrency: int = 2
+    batch_size: int = 1
+    _incoming: asyncio.Queue[Delivery | None] = field(default_factory=asyncio.Queue, init=False)
+    _stopping: bool = field(default=False, init=False)
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Work until the event is set, then drain; any other end is an error that must end the process."""
+        subscription = await self.broker.consume(self.queue, self._receive)
+        self.health.started = True
+        workers = [asyncio.create_task(self._work(), name=f"{self.queue.name}-{i}") for i in range(self.concurrency)]
+        stop = asyncio.create_task(stopping.wait())
+        try:
+            await asyncio.wait([stop, subscription.kept, *workers], return_when=asyncio.FIRST_COMPLETED)
+            self._stopping = True
+            self._raise_if_dead([subscription.kept, *workers])
+            await subscription.cancel()
+            await self._drain(workers)
+        finally:
+            for task in (stop, *workers):
+                task.cancel()
+            await asyncio.gather(stop, *workers, return_exceptions=True)
+
+    async def _receive(self, delivery: Delivery) -> None:
+        if self._stopping:
+            await delivery.acknowledger.hand_back()
+            return
+        metrics.IN_HAND.labels(self.queue.name).inc()
+        self._incoming.put_nowait(delivery)
+
+    def _raise_if_dead(self, tasks: Sequence[asyncio.Task[None]]) -> None:
+        for task in tasks:
+            if task.done():
+                error = None if task.cancelled() else task.exception()
+                raise RuntimeError(f"{task.get_name()} ended while the service runs") from error
+
+    async def _drain(self, workers: Sequence[asyncio.Task[None]]) -> None:
+        while not self._incoming.empty():
+            if unbegun := self._incoming.get_nowait():
+                await unbegun.acknowledger.hand_back()
+                metrics.IN_HAND.labels(self.queue.name).dec()
+        for _ in workers:
+            self._incoming.put_nowait(None)
+        _, late = await asyncio.wait(workers, timeout=DRAIN_DEADLINE_S)
+        if late:
+            log.warning("drain_deadline_passed", queue=self.queue.name, calls=len(late))
+
+    async def _work(self) -> None:
+        while batch := await self._take():
+            try:
+                with metrics.HANDLING_SECONDS.labels(self.queue.name).time():
+                    await self._work_on(batch)
+            finally:
+                metrics.IN_HAND.labels(self.queue.name).dec(len(batch))
+
+    async def _take(self) -> list[Delivery]:
+        """As many messages as are there, at least one; none means that the work is over."""
+        batch: list[Delivery] = []
+        while len(batch) < self.batch_size and not (batch and self._incoming.empty()):
+            delivery = await self._incoming.get()
+            if delivery is None:
+                if batch:
+                    self._incoming.put_nowait(None)
+                break
+            batch.append(delivery)
+        return batch
+
+    async def _work_on(self, batch: Sequence[Delivery]) -> None:
+        waiting = _Backoff()
+        unsettled = list(batch)
+        while unsettled := [delivery for delivery in unsettled if not delivery.acknowledger.lost]:
+            try:
+                await self._settle(unsettled, await self._handle(unsettled))
+            except UnavailableError as error:
+                metrics.WAITING.labels(error.server).inc()
+                self.health.away(error.server)
+                log.warning("waiting_for_server", server=error.server, error=str(error), queue=self.queue.name)
+                if self._stopping:
+                    await _hand_back(unsettled)
+                    return
+                await waiting.pause()
+            else:
+                self.health.back()
+                return
+
+    async def _handle(self, batch: Sequence[Delivery]) -> Sequence[Settlement]:
+        try:
+            return await self.handle(batch)
+        except UnavailableError:
+            raise
+        except Exception as error:  # noqa: BLE001  # one bad message must not stop the others
+            if len(batch) == 1:
+                return [self._classify(error)]
+        return [(await self._handle([delivery]))[0] for delivery in batch]
+
+    def _classify(self, error: Exception) -> Settlement:
+        if isinstance(error, UnreadableError):
+            log.warning("unreadable", queue=self.queue.name, error=str(error))
+            return DeadLetter(error.reason)
+        if isinstance(error, TransientError):
+            log.warning("failed_for_now", queue=self.queue.name, error=str(error))
+            return Retry(error.reason)
+        log.error("handler_failed", queue=self.queue.name, exc_info=error)
+        return Retry(f"unexpected_{type(error).__name__}")
+
+    async def _settle(self, unsettled: list[Delivery], settlements: Sequence[Settlement]) -> None:
+        """Settle each and take it off the list: what follows an error is handled again, what precedes is not."""
+        for delivery, settlement in list(zip(unsettled, settlements, strict=True)):
+            if isinstance(settlement, Retry):
+                await self._retry(delivery, settlement)
+            elif isinstance(settlement, DeadLetter):
+                await self._bury(delivery, settlement.reason)
+            outcome = type(settlement).__name__.lower()
+            metrics.MESSAGES.labels(self.queue.name, outcome).inc()
+            await delivery.acknowledger.ack()
+            unsettled.remove(delivery)
+
+    async def _retry(self, delivery: Delivery, settlement: Retry) -> None:
+        if settlement.body is not None:
+            delivery = replace(delivery, body=settlement.body, content_type=settlement.content_type)
+        waiting_queue = self.queue.retry(delivery.context.attempt)
+        if waiting_queue is None:
+            await self._bury(delivery, settlement.reason)
+            return
+        metrics.RETRIES.labels(self.queue.name, settlement.reason).inc()
+        headers = {"attempt": delivery.context.attempt + 1, "reason": settlement.reason}
+        await self._republish(delivery, waiting_queue, headers)
+
+    async def _bury(self, delivery: Delivery, reason: str) -> None:
+        metrics.DEAD_LETTERS.labels(self.queue.name, reason).inc()
+        await self._republish(delivery, self.queue.dead, {"reason": reason})
+
+    async def _republish(self, delivery: Delivery, to: str, headers: dict[str, object]) -> None:
+        await self.broker.publish(
+            Outgoing(
+                routing_key=to,
+                body=delivery.body,
+                content_type=delivery.content_type or "application/octet-stream",
+                headers=delivery.context.headers() | headers,
+            )
+        )
+
+
+async def _hand_back(batch: Sequence[Delivery]) -> None:
+    for delivery in batch:
+        await delivery.acknowledger.hand_back()
+
+
+class _Backoff:
+    """Waits longer each time, with jitter so that workers do not come back all at once."""
+
+    def __init__(self) -> None:
+        self._seconds = _FIRST_WAIT_S
+
+    async def pause(self) -> None:
+        await asyncio.sleep(self._seconds * random.uniform(0.5, 1.0))  # noqa: S311  # spreads load, hides nothing
+        self._seconds = min(_LONGEST_WAIT_S, self._seconds * 2)

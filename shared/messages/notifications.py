@@ -1,0 +1,119 @@
+"""The notification: one firing of an alert for its user, as JSON between alert worker and notifier.
+
+Prices are integer minor units: the fare's own and the previous one in the fare's currency, the reference and
+armed prices in the reference currency.
+"""
+
+from datetime import date, datetime, timedelta
+from typing import Annotated, Literal, TypeAlias
+from uuid import UUID, uuid5
+
+import msgspec
+from msgspec import Meta
+
+from shared.errors import UnreadableError
+from shared.money import minor_units
+
+JSON = "application/json"
+# A notification is about 700 bytes: this leaves room for the fields of later versions.
+MAX_BODY_BYTES = 16 * 1024
+
+BIGGEST_INT64 = 2**63 - 1
+
+# `\Z` and not `$`, which would let a trailing newline through.
+Airport: TypeAlias = Annotated[str, Meta(pattern=r"\A[A-Z]{3}\Z")]
+Route: TypeAlias = Annotated[str, Meta(pattern=r"\A[A-Z]{3}-[A-Z]{3}\Z")]
+Currency: TypeAlias = Annotated[str, Meta(pattern=r"\A[A-Z]{3}\Z")]
+CarrierCode: TypeAlias = Annotated[str, Meta(pattern=r"\A[A-Z0-9]{2,3}\Z")]
+FlightNumber: TypeAlias = Annotated[str, Meta(pattern=r"\A[0-9]{1,4}[A-Z]?\Z")]
+ClockTime: TypeAlias = Annotated[str, Meta(pattern=r"\A([01][0-9]|2[0-3]):[0-5][0-9]\Z")]
+Cabin: TypeAlias = Literal["economy", "premium_economy", "business", "first"]
+Stops: TypeAlias = Annotated[int, Meta(ge=0, le=7)]
+Price: TypeAlias = Annotated[int, Meta(gt=0, le=BIGGEST_INT64)]
+ReferencePrice: TypeAlias = Annotated[int, Meta(ge=0, le=BIGGEST_INT64)]
+FireSequence: TypeAlias = Annotated[int, Meta(gt=0, le=BIGGEST_INT64)]
+Instant: TypeAlias = Annotated[datetime, Meta(tz=True)]
+
+
+class Fare(msgspec.Struct, frozen=True, kw_only=True):
+    """The fare that fired the alert; None stands for what the source did not say."""
+
+    origin: Airport
+    destination: Airport
+    departure_date: date
+    return_date: date | None = None
+    carrier: CarrierCode | None = None
+    flight_number: FlightNumber | None = None
+    departure_time: ClockTime | None = None
+    cabin: Cabin
+    stops: Stops
+    currency: Currency
+    price: Price
+    observed_at: Instant
+    source: str
+
+
+class Notification(msgspec.Struct, frozen=True, kw_only=True):
+    """One firing of one alert for one user."""
+
+    id: UUID
+    alert_id: UUID
+    user_id: UUID
+    fire_seq: FireSequence
+    fired_at: Instant
+    route: Route
+    fare: Fare
+    previous_price: Price | None = None
+    reference_price: ReferencePrice
+    armed_price: ReferencePrice
+
+    def __post_init__(self) -> None:
+        """Refuse what no notifier could render or file: a strange currency, an instant that is not UTC."""
+        minor_units(self.fare.currency)
+        for name, instant in (("fired_at", self.fired_at), ("observed_at", self.fare.observed_at)):
+            if instant.utcoffset() != timedelta(0):
+                raise ValueError(f"{name} must be in UTC, such as 2026-12-24T06:00:00Z, not {instant}")
+
+    @property
+    def fare_key(self) -> str:
+        """What is priced: `JFK-LHR:2026-12-24:BA117@18:25:economy:0:USD`, with unknown parts empty."""
+        fare = self.fare
+        dates = ":".join(str(day) for day in (fare.departure_date, fare.return_date) if day)
+        flight = f"{fare.carrier or ''}{fare.flight_number or ''}@{fare.departure_time or ''}"
+        return f"{fare.origin}-{fare.destination}:{dates}:{flight}:{fare.cabin}:{fare.stops}:{fare.currency}"
+
+
+_ENCODER = msgspec.json.Encoder()
+_DECODER = msgspec.json.Decoder(Notification)
+
+
+def notification_id(alert_id: UUID, fire_seq: int) -> UUID:
+    """Return the id of an alert's nth firing: the same one whenever a rolled back claim is repeated."""
+    return uuid5(alert_id, f"fire:{fire_seq}")
+
+
+def encode(notification: Notification) -> bytes:
+    """Return the notification as a JSON body."""
+    return _ENCODER.encode(notification)
+
+
+def decode(body: bytes, content_type: str | None) -> Notification:
+    """Return the notification of a message; unknown fields are skipped, newer senders may add them.
+
+    Raises:
+        UnreadableError: the content type, the size or the body is not that of a notification.
+    """
+    if content_type != JSON:
+        raise UnreadableError("wrong_content_type", f"{content_type!r}; {JSON} is read")
+    if not body:
+        raise UnreadableError("empty_body")
+    if len(body) > MAX_BODY_BYTES:
+        raise UnreadableError("body_too_large", f"{len(body)} bytes, at most {MAX_BODY_BYTES}")
+    try:
+        return _DECODER.decode(body.decode())
+    except UnicodeDecodeError as error:
+        raise UnreadableError("not_utf8", str(error)) from error
+    except msgspec.ValidationError as error:
+        raise UnreadableError("wrong_schema", str(error)) from error
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise UnreadableError("json_malformed", str(error)) from error

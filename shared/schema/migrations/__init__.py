@@ -1,0 +1,1 @@
+"""Alembic's histories: one of the accounts database, one that every shard goes through."""

@@ -1,0 +1,74 @@
+"""How a service starts, runs until it is told to stop, and ends.
+
+Start: settings, logs, health endpoint, then the service's own `serve`. Stop: SIGTERM or SIGINT sets
+`stopping`, `serve` drains and returns, the exit status is 0. Any error ends the process with status 1, so
+that whoever runs it starts it again.
+"""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+import structlog
+import uvloop
+
+from shared.consumer import DRAIN_DEADLINE_S
+from shared.errors import ConfigurationError
+from shared.health import Health, serve_health
+from shared.logs import configure
+from shared.settings import ServiceSettings, load
+
+S = TypeVar("S", bound=ServiceSettings)
+Serve = Callable[[S, Health, asyncio.Event], Coroutine[Any, Any, None]]
+
+_STOP_DEADLINE_S = DRAIN_DEADLINE_S + 5.0  # drained work, then connections closed
+
+log = structlog.get_logger()
+
+
+def run(name: str, settings_type: type[S], serve: Serve[S]) -> None:
+    """Run a service as this process; does not return before it has ended.
+
+    Args:
+        name: the service's name, in logs and on its connections.
+        settings_type: what it reads from the environment.
+        serve: wires the service and works until the event is set.
+    """
+    try:
+        settings = load(settings_type)
+        configure(name, settings.log_level)
+        uvloop.run(_live(settings, serve))
+    except ConfigurationError as error:
+        sys.exit(f"{name}: {error}")
+    except Exception:
+        log.critical("service_failed", exc_info=True)
+        sys.exit(1)
+
+
+async def _live(settings: S, serve: Serve[S]) -> None:
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    health = Health()
+    async with serve_health(health, settings.ops_host, settings.ops_port):
+        working = asyncio.create_task(serve(settings, health, stopping))
+        stop = asyncio.create_task(stopping.wait())
+        await asyncio.wait([working, stop], return_when=asyncio.FIRST_COMPLETED)
+        if stop.done() and health.started:
+            await asyncio.wait([working], timeout=_STOP_DEADLINE_S)
+        await _end(working, stop)
+    log.info("stopped")
+
+
+async def _end(working: asyncio.Task[None], stop: asyncio.Task[bool]) -> None:
+    """Raise what the work raised; cancel it where it still waits for its servers or is past its deadline."""
+    told_to_stop = stop.done()
+    for task in (working, stop):
+        task.cancel()
+    await asyncio.gather(working, stop, return_exceptions=True)
+    if not working.cancelled() and (error := working.exception()):
+        raise error
+    if not told_to_stop:
+        raise RuntimeError("the service's work ended without being told to stop")

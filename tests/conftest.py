@@ -1,0 +1,31 @@
+"""Fixtures of all tests: real servers, private to the run."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from fleet.servers.children import children_in
+from fleet.servers.errors import ProgramsMissingError
+from fleet.servers.programs import install_missing, missing
+from fleet.servers.start import Servers, start_servers
+
+DATABASES = ("accounts", "shard0", "shard1", "shard2", "shard3")
+
+
+@pytest.fixture(scope="session")
+def server_programs() -> bool:
+    """The servers' programs are there: a missing one skips at a desk, and is installed or fails in CI."""
+    if os.environ.get("CI") == "true":
+        install_missing(print)
+    elif packages := missing():
+        pytest.skip(str(ProgramsMissingError(packages)))
+    return True
+
+
+@pytest.fixture(scope="session")
+def servers(server_programs: bool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """A private RabbitMQ, Redis and PostgreSQL with empty databases, for the whole run."""
+    assert server_programs
+    with children_in(tmp_path_factory.mktemp("servers"), print) as children:
+        yield start_servers(children, DATABASES, print)

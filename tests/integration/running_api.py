@@ -1,0 +1,115 @@
+"""The alerts API in the test's process, over migrated databases of its own."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from httpx import Response
+from litestar import Litestar
+from litestar.testing import TestClient
+from sqlalchemy import text
+
+from fleet.keys import generate_key
+from fleet.migrations import migrate
+from fleet.servers.postgres import Postgres
+from services.alerts_api.app import create_app
+from services.alerts_api.settings import Settings
+from shared.databases import open_engine
+from tests.integration.fresh_databases import create_databases
+
+PASSWORD = "correct horse"
+SHARDS = 3
+RATES = "Date, USD, JPY\n2026-11-20, 1.25, 160\n"
+
+
+class Traveller:
+    """Somebody who has registered, with the token to show for it."""
+
+    def __init__(self, client: TestClient[Litestar]) -> None:
+        self.client = client
+        self.email = f"{uuid4().hex}@example.org"
+        answer = client.post("/api/auth/register", json={"email": self.email, "password": PASSWORD})
+        assert answer.status_code == 201, answer.text
+        self.id: str = answer.json()["user_id"]
+        self.headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+
+    def get(self, path: str, **params: str | int) -> Response:
+        return self.client.get(path, params=params, headers=self.headers)
+
+    def post(self, path: str, body: object) -> Response:
+        return self.client.post(path, json=body, headers=self.headers)
+
+
+class RunningApi:
+    """The application, what it was told, and a look into its databases."""
+
+    def __init__(self, settings: Settings, client: TestClient[Litestar]) -> None:
+        self.settings = settings
+        self.client = client
+
+    def traveller(self) -> Traveller:
+        return Traveller(self.client)
+
+    def rows(self, url: str, statement: str) -> list[dict[str, Any]]:
+        return asyncio.run(_rows(url, statement))
+
+
+@contextmanager
+def running_api(settings: Settings) -> Iterator[RunningApi]:
+    with TestClient(create_app(settings)) as client:
+        yield RunningApi(settings, client)
+
+
+def settings_over(postgres: Postgres, folder: Path) -> Settings:
+    """Settings with a new key and migrated databases."""
+    accounts_url, *shard_urls = asyncio.run(_migrated(postgres))
+    return settings_for(accounts_url, shard_urls, folder)
+
+
+def settings_for(accounts_url: str, shard_urls: list[str], folder: Path) -> Settings:
+    generate_key(folder / "key.pem")
+    (folder / "rates.csv").write_text(RATES)
+    return Settings.model_validate(
+        {
+            "accounts_url": accounts_url,
+            "shard_urls": ",".join(shard_urls),
+            "jwt_key_file": folder / "key.pem",
+            "rates_file": folder / "rates.csv",
+        }
+    )
+
+
+def wish(**changes: object) -> dict[str, object]:
+    """The body of an alert that makes sense, with some of it changed."""
+    today = datetime.now(UTC).date()
+    good: dict[str, object] = {
+        "origin": "NYC",
+        "destination": "LON",
+        "departure_from": day(today, 30),
+        "departure_to": day(today, 40),
+        "rule": {"kind": "target", "price": {"amount": 12_000, "currency": "EUR"}},
+    }
+    return good | changes
+
+
+def day(today: date, ahead: int) -> str:
+    return (today + timedelta(days=ahead)).isoformat()
+
+
+async def _migrated(postgres: Postgres) -> list[str]:
+    urls = await create_databases(postgres, 1 + SHARDS)
+    await migrate(urls[0], urls[1:], lambda _: None, today=datetime.now(UTC).date())
+    return urls
+
+
+async def _rows(url: str, statement: str) -> list[dict[str, Any]]:
+    engine = open_engine(url, application="tests", pool_size=1)
+    try:
+        async with engine.connect() as connection:
+            return [dict(row) for row in (await connection.execute(text(statement))).mappings()]
+    finally:
+        await engine.dispose()

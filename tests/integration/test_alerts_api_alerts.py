@@ -1,0 +1,125 @@
+"""Making and listing alerts, over real shards."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from fleet.servers.start import Servers
+from shared.shard_map import ShardMap
+from tests.integration.running_api import RunningApi, running_api, settings_over, wish
+
+# Their routes to London lie in all three shards.
+ORIGINS = ("NYC", "PAR", "ROM", "BER", "MAD", "TYO", "CHI", "BCN")
+
+
+@pytest.fixture(scope="module")
+def api(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApi]:
+    with running_api(settings_over(servers.postgres, tmp_path_factory.mktemp("api"))) as api:
+        yield api
+
+
+def test_an_alert_is_answered_as_it_is_kept(api: RunningApi) -> None:
+    traveller = api.traveller()
+    answer = traveller.post("/api/alerts", wish(origin="JFK"))
+    assert answer.status_code == 201
+    alert = answer.json()
+    assert answer.headers["Location"] == f"/api/alerts/{alert['id']}"
+    assert alert | wish(origin="JFK") == alert
+    assert (alert["state"], alert["last_fired_at"]) == ("active", None)
+    assert traveller.get("/api/alerts").json() == {"total": 1, "resources": [alert]}
+
+
+def test_an_alert_lies_in_the_shard_of_its_route_armed_in_the_reference_currency(api: RunningApi) -> None:
+    traveller = api.traveller()
+    price = {"amount": 12_000, "currency": "USD"}
+    traveller.post("/api/alerts", wish(origin="JFK", rule={"kind": "target", "price": price}))
+    shards = api.settings.shards
+    statement = f"SELECT * FROM alerts WHERE user_id = '{traveller.id}'"  # noqa: S608 - our own id
+    (row,) = api.rows(shards[ShardMap.even(shards).shard_of("NYC-LON")], statement)
+    assert (row["route"], row["origin_airports"], row["destination_airports"]) == ("NYC-LON", ["JFK"], None)
+    assert (row["rule"], row["target"], row["currency"]) == ("target", 12_000, "USD")
+    assert row["armed_price"] == 9_600
+    assert (row["state"], row["fire_seq"], row["last_price"]) == ("active", 0, None)
+
+
+def test_pages_run_over_all_shards_newest_first(api: RunningApi) -> None:
+    traveller = api.traveller()
+    made = [traveller.post("/api/alerts", wish(origin=origin)).json() for origin in ORIGINS]
+    shards = ShardMap.even(api.settings.shards)
+    assert len({shards.shard_of(f"{origin}-LON") for origin in ORIGINS}) == len(api.settings.shards)
+    pages = [traveller.get("/api/alerts", count=3, offset=offset).json() for offset in (0, 3, 6, 9)]
+    assert [page["total"] for page in pages[:3]] == [len(ORIGINS)] * 3
+    assert [alert for page in pages for alert in page["resources"]] == made[::-1]
+
+
+def test_travellers_do_not_see_each_other_s_alerts(api: RunningApi) -> None:
+    ann, bob = api.traveller(), api.traveller()
+    ann.post("/api/alerts", wish())
+    bobs = bob.post("/api/alerts", wish()).json()
+    assert bob.get("/api/alerts").json() == {"total": 1, "resources": [bobs]}
+    assert api.traveller().get("/api/alerts").json() == {"total": 0, "resources": []}
+
+
+@pytest.mark.parametrize(
+    ("params", "field"),
+    [
+        ({"count": 0}, "count"),
+        ({"count": 101}, "count"),
+        ({"count": "1e9"}, "count"),
+        ({"count": "many"}, "count"),
+        ({"offset": -1}, "offset"),
+        ({"offset": 10_001}, "offset"),
+        ({"offset": "9" * 5_000}, "offset"),
+        ({"offset": "\x00"}, "offset"),
+    ],
+)
+def test_limits_are_bounded(api: RunningApi, params: dict[str, str | int], field: str) -> None:
+    answer = api.traveller().get("/api/alerts", **params)
+    assert answer.status_code == 400
+    assert [error["field"] for error in answer.json()["errors"]] == [field]
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"origin": "nyc"}, "origin"),
+        ({"origin": "NYC\n"}, "origin"),
+        ({"origin": "ΝΥC"}, "origin"),  # noqa: RUF001 - look-alikes are the point
+        ({"origin": "QQQ"}, "origin"),
+        ({"origin": "LHR"}, "destination"),
+        ({"origin": None}, "origin"),
+        ({"departure_from": "2027-02-30"}, "departure_from"),
+        ({"departure_from": "2001-01-01", "departure_to": "2001-01-02"}, "departure_to"),
+        ({"departure_from": f"{datetime.now(UTC).year + 10}-01-01"}, "departure_to"),
+        ({"departure_to": f"{datetime.now(UTC).year + 10}-01-01"}, "departure_to"),
+        ({"rule": None}, "rule"),
+        ({"rule": {"kind": "drop", "percent": 10}}, "rule.kind"),
+        ({"rule": {"price": {"amount": 1, "currency": "EUR"}}}, "rule.kind"),
+        ({"rule": {"kind": "target", "price": {"amount": "5", "currency": "EUR"}}}, "rule.price.amount"),
+        ({"rule": {"kind": "target", "price": {"amount": 5.0, "currency": "EUR"}}}, "rule.price.amount"),
+        ({"rule": {"kind": "target", "price": {"amount": 0, "currency": "EUR"}}}, "rule.price.amount"),
+        ({"rule": {"kind": "target", "price": {"amount": 2**40, "currency": "EUR"}}}, "rule.price.amount"),
+        ({"rule": {"kind": "target", "price": {"amount": 10**30, "currency": "EUR"}}}, "rule.price.amount"),
+        ({"rule": {"kind": "target", "price": {"amount": 5, "currency": "XXX"}}}, "rule.price.currency"),
+        ({"rule": {"kind": "target", "price": {"amount": 5, "currency": "EUR", "x": 1}}}, "rule.price.x"),
+        ({"id": "6a1f5c0e-3b0e-4e57-9a53-0a5b8f1f6a11"}, "id"),
+        ({"user_id": "6a1f5c0e-3b0e-4e57-9a53-0a5b8f1f6a11"}, "user_id"),
+        ({"state": "paused"}, "state"),
+        ({"name": "\N{PARTY POPPER}" * 10_000}, "name"),
+    ],
+)
+def test_a_wish_that_makes_no_sense_names_the_field(api: RunningApi, changes: dict[str, object], field: str) -> None:
+    traveller = api.traveller()
+    answer = traveller.post("/api/alerts", wish(**changes))
+    assert answer.status_code == 400
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert [error["field"] for error in answer.json()["errors"]] == [field]
+    assert traveller.get("/api/alerts").json()["total"] == 0
+
+
+def test_a_missing_field_is_named(api: RunningApi) -> None:
+    body = wish()
+    del body["departure_to"]
+    answer = api.traveller().post("/api/alerts", body)
+    assert answer.json()["errors"] == [{"field": "departure_to", "detail": "is missing"}]

@@ -1,0 +1,171 @@
+"""What the API refuses, and how it answers when its databases are away."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from fleet.servers.start import Servers
+from services.alerts_api.tokens import AccessTokens
+from tests.integration.running_api import PASSWORD, RunningApi, running_api, settings_for, settings_over, wish
+
+PROBLEM = "application/problem+json"
+NOWHERE = "postgresql://farelark:hunter2@127.0.0.1:1/none"
+JSON = {"Content-Type": "application/json"}
+PROTECTED = [("GET", "/api/alerts"), ("POST", "/api/alerts"), ("POST", "/api/devices")]
+
+
+@pytest.fixture(scope="module")
+def api(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApi]:
+    with running_api(settings_over(servers.postgres, tmp_path_factory.mktemp("api"))) as api:
+        yield api
+
+
+@pytest.fixture(scope="module")
+def stranded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApi]:
+    """An API whose databases are all away."""
+    with running_api(settings_for(NOWHERE, [NOWHERE], tmp_path_factory.mktemp("stranded"))) as api:
+        yield api
+
+
+def headers_with_a_good_token(api: RunningApi) -> dict[str, str]:
+    tokens = AccessTokens.from_pem(api.settings.jwt_key_file.read_bytes())
+    return {"Authorization": f"Bearer {tokens.issue(uuid4(), datetime.now(UTC))}"}
+
+
+@pytest.mark.parametrize(("method", "path"), PROTECTED)
+def test_without_a_token_nothing_opens(api: RunningApi, method: str, path: str) -> None:
+    answer = api.client.request(method, path, json={})
+    assert answer.status_code == 401
+    assert answer.headers["Content-Type"] == PROBLEM
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize("scheme", ["Basic", "Digest", ""])
+def test_a_good_token_opens_nothing_under_another_scheme(api: RunningApi, scheme: str) -> None:
+    token = headers_with_a_good_token(api)["Authorization"].removeprefix("Bearer ")
+    answer = api.client.get("/api/alerts", headers={"Authorization": f"{scheme} {token}".strip()})
+    assert answer.status_code == 401
+
+
+def test_expired_and_foreign_tokens_get_the_same_answer(api: RunningApi) -> None:
+    ours = AccessTokens.from_pem(api.settings.jwt_key_file.read_bytes())
+    expired = ours.issue(uuid4(), datetime.now(UTC) - timedelta(hours=1))
+    foreign = AccessTokens(Ed25519PrivateKey.generate()).issue(uuid4(), datetime.now(UTC))
+    answers = [
+        api.client.get("/api/alerts", headers={"Authorization": f"Bearer {token}"})
+        for token in (expired, foreign, "[" * 5_000, "")
+    ]
+    assert [answer.status_code for answer in answers] == [401] * 4
+    assert all(answer.json() == answers[0].json() for answer in answers)
+    assert {answer.headers["WWW-Authenticate"] for answer in answers} == {'Bearer error="invalid_token"'}
+
+
+@pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/metrics", "/schema", "/schema/openapi.json"])
+def test_what_needs_no_token_is_open(api: RunningApi, path: str) -> None:
+    assert api.client.get(path).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"no JSON",
+        b"\xff\xfe",
+        b'{"email": "\xff", "password": "correct horse"}',
+        b'{"email": "\\ud800@example.org", "password": "correct horse"}',
+        b"[" * 60_000,
+        b'{"email": ' + b"[" * 60_000,
+        b'{"email": "a@example.org", "password": NaN}',
+        b'{"email": "a@example.org", "password": "correct horse"} and more',
+        b"null",
+        b"[]",
+        b"5",
+    ],
+    ids=str,
+)
+def test_a_body_that_is_no_credentials_is_the_client_s_mistake(api: RunningApi, body: bytes) -> None:
+    answer = api.client.post("/api/auth/register", content=body, headers=JSON)
+    assert answer.status_code == 400
+    assert answer.headers["Content-Type"] == PROBLEM
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "application/msgpack", ""])
+def test_a_body_that_does_not_call_itself_json_is_not_read(api: RunningApi, content_type: str) -> None:
+    body = json.dumps({"email": "plain@example.org", "password": PASSWORD})
+    answer = api.client.post("/api/auth/register", content=body, headers={"Content-Type": content_type})
+    assert answer.status_code == 415
+    assert answer.headers["Content-Type"] == PROBLEM
+
+
+@pytest.mark.parametrize("size", [64 * 1024 + 1, 11_000_000])
+def test_a_body_over_64_kb_is_too_large(api: RunningApi, size: int) -> None:
+    answer = api.client.post("/api/auth/register", content=b" " * size, headers=JSON)
+    assert answer.status_code == 413
+    assert answer.headers["Content-Type"] == PROBLEM
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/", 404),
+        ("GET", "/api", 404),
+        ("GET", "/api/alerts%00", 404),
+        ("GET", "/api/auth/login/history", 404),
+        ("DELETE", "/api/alerts", 405),
+        ("GET", "/api/auth/login", 405),
+    ],
+)
+def test_what_is_not_there_is_a_problem_document_too(api: RunningApi, method: str, path: str, status: int) -> None:
+    answer = api.client.request(method, path, headers=headers_with_a_good_token(api))
+    assert answer.status_code == status
+    assert answer.headers["Content-Type"] == PROBLEM
+    assert answer.json()["status"] == status
+
+
+def test_a_database_that_is_away_is_503_with_a_time_to_come_back(stranded: RunningApi) -> None:
+    client, headers = stranded.client, headers_with_a_good_token(stranded)
+    answers = [
+        client.post("/api/auth/register", json={"email": "ann@example.org", "password": PASSWORD}),
+        client.post("/api/auth/login", json={"email": "ann@example.org", "password": PASSWORD}),
+        client.post("/api/devices", json={"token": "abc", "platform": "web"}, headers=headers),
+        client.post("/api/alerts", json=wish(), headers=headers),
+        client.get("/api/alerts", headers=headers),
+        client.get("/health/ready"),
+    ]
+    assert [answer.status_code for answer in answers] == [503] * len(answers)
+    assert {answer.headers["Retry-After"] for answer in answers} == {"5"}
+    assert {answer.headers["Content-Type"] for answer in answers} == {PROBLEM}
+    assert not any(word in answer.text for answer in answers for word in ("hunter2", "127.0.0.1", "Traceback"))
+    assert client.get("/health/live").status_code == 200
+
+
+def test_an_error_of_ours_is_500_without_a_word_about_its_inside(
+    servers: Servers, tmp_path_factory: pytest.TempPathFactory, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A database that was never migrated stands for any mistake."""
+    bare = servers.postgres.url("postgres")
+    with running_api(settings_for(bare, [bare], tmp_path_factory.mktemp("bare"))) as api:
+        body = {"email": "secret@example.org", "password": PASSWORD}
+        answer = api.client.post("/api/auth/register", json=body)
+    assert answer.status_code == 500
+    assert answer.json()["detail"] == "this is our fault; it has been logged"
+    assert PASSWORD not in caplog.text
+
+
+def test_answers_are_counted_by_route_and_status(api: RunningApi) -> None:
+    api.client.get("/api/alerts")
+    metrics = api.client.get("/metrics").text
+    assert 'farelark_http_requests_total{method="GET",route="/api/alerts",status="401"}' in metrics
+
+
+def test_the_openapi_document_tells_what_wants_a_token(api: RunningApi) -> None:
+    paths = api.client.get("/schema").json()["paths"]
+    guarded = {
+        (method.upper(), path) for path, item in paths.items() for method in item if item[method].get("security")
+    }
+    assert guarded == set(PROTECTED)
+    assert set(paths["/api/devices"]["post"]["responses"]) == {"200", "201", "400", "401", "503"}

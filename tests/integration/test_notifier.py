@@ -1,0 +1,333 @@
+"""The notifier's handler over a real accounts database, with gateways that tests can hold and break."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import msgspec
+import pytest
+from sqlalchemy import insert, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from fleet.migrations import migrate
+from fleet.servers.start import Servers
+from services.notifier.gateway import Gateway, Outcome, Push, Verdict
+from services.notifier.handler import NotificationHandler
+from services.notifier.push_log import PushLog
+from services.notifier.store import NotificationStore
+from shared.databases import open_engine
+from shared.deliveries import Context, DeadLetter, Delivery, Done, Retry, Settlement
+from shared.errors import UnavailableError
+from shared.failpoints import Failpoints
+from shared.messages.notifications import JSON, Fare, Notification, encode, notification_id
+from shared.schema.accounts import devices, notifications, users
+
+NOW = datetime(2026, 10, 1, 23, 59, tzinfo=UTC)
+AFTER_MIDNIGHT = datetime(2026, 10, 2, 0, 1, tzinfo=UTC)
+SENT = Outcome(Verdict.SENT)
+
+
+class Gatekeeper:
+    """A gateway that remembers pushes and answers as it is told; it can be held and it can crash."""
+
+    def __init__(self, *outcomes: Outcome) -> None:
+        self.pushes: list[Push] = []
+        self.outcomes = outcomes
+        self.crashes = False
+        self.entered = asyncio.Event()
+        self.open = asyncio.Event()
+        self.open.set()
+
+    async def send(self, pushes: Sequence[Push]) -> Sequence[Outcome]:
+        self.entered.set()
+        await self.open.wait()
+        self.pushes += pushes
+        if self.crashes:
+            raise RuntimeError("the process ends here")
+        return self.outcomes or [SENT] * len(pushes)
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+class NoBroker:
+    """An acknowledger that nobody needs: the handler never settles."""
+
+    lost = False
+
+    async def ack(self) -> None:
+        raise AssertionError
+
+    async def hand_back(self) -> None:
+        raise AssertionError
+
+
+@pytest.fixture
+async def accounts(servers: Servers) -> AsyncIterator[AsyncEngine]:
+    url = servers.postgres.url("accounts")
+    await migrate(url, [], lambda _: None, today=NOW.date())
+    engine = open_engine(url, application="tests", pool_size=4)
+    yield engine
+    await engine.dispose()
+
+
+def notifier(accounts: AsyncEngine, gateway: Gateway) -> NotificationHandler:
+    return NotificationHandler(NotificationStore(accounts), gateway, Failpoints(None))
+
+
+async def traveller(accounts: AsyncEngine, *tokens: str) -> UUID:
+    """Register a traveller with a device for each token."""
+    user = uuid4()
+    async with accounts.begin() as connection:
+        await connection.execute(insert(users).values(id=user, email=f"{user}@example.org", password_hash="-"))
+        for token in tokens:
+            await connection.execute(
+                insert(devices).values(
+                    id=uuid4(),
+                    user_id=user,
+                    token=f"{token}-{user}",
+                    platform="ios",
+                    locale="de",
+                    time_zone="UTC",
+                )
+            )
+    return user
+
+
+def fired(user: UUID, *, at: datetime = NOW, alert: UUID | None = None) -> Notification:
+    alert = alert or uuid4()
+    fare = Fare(
+        origin="BCN",
+        destination="BUD",
+        departure_date=date(2026, 12, 11),
+        cabin="economy",
+        stops=0,
+        currency="EUR",
+        price=8999,
+        observed_at=at,
+        source="test \x00",
+    )
+    return Notification(
+        id=notification_id(alert, 1),
+        alert_id=alert,
+        user_id=user,
+        fire_seq=1,
+        fired_at=at,
+        route="BCN-BUD",
+        fare=fare,
+        previous_price=10999,
+        reference_price=8999,
+        armed_price=9000,
+    )
+
+
+def delivery(body: bytes) -> Delivery:
+    return Delivery(body, JSON, Context(), None, NoBroker())
+
+
+async def handle(handler: NotificationHandler, *fired_: Notification) -> Sequence[Settlement]:
+    return await handler.handle([delivery(encode(notification)) for notification in fired_])
+
+
+async def recorded(accounts: AsyncEngine, *fired_: Notification) -> list[tuple[str, str | None]]:
+    """The rows of these notifications, as state and reason."""
+    rows = select(notifications.c.state, notifications.c.reason).where(
+        notifications.c.id.in_([notification.id for notification in fired_])
+    )
+    async with accounts.connect() as connection:
+        return [(row.state, row.reason) for row in await connection.execute(rows)]
+
+
+async def retired(accounts: AsyncEngine, user: UUID) -> dict[str, str | None]:
+    """The reasons for which a traveller's devices were retired, by token."""
+    rows = select(devices.c.token, devices.c.retired_reason, devices.c.retired_at).where(devices.c.user_id == user)
+    async with accounts.connect() as connection:
+        return {
+            row.token.removesuffix(f"-{user}"): row.retired_reason
+            for row in await connection.execute(rows)
+            if row.retired_at
+        }
+
+
+async def test_each_device_gets_one_push_in_the_words_of_its_locale(accounts: AsyncEngine) -> None:
+    gateway = Gatekeeper()
+    notification = fired(await traveller(accounts, "phone", "tablet"))
+    assert await handle(notifier(accounts, gateway), notification) == [Done()]
+    assert len({push.device.token for push in gateway.pushes}) == len(gateway.pushes) == 2
+    assert {push.text.title for push in gateway.pushes} == {"Barcelona → Budapest from 89,99\xa0€"}
+    assert await recorded(accounts, notification) == [("sent", None)]
+
+
+async def test_a_notification_that_is_delivered_again_is_recorded_and_sent_once(accounts: AsyncEngine) -> None:
+    gateway = Gatekeeper()
+    handler = notifier(accounts, gateway)
+    notification = fired(await traveller(accounts, "phone"))
+    assert await handle(handler, notification, notification) == [Done(), Done()]
+    assert await handle(handler, notification) == [Done()]
+    assert len(gateway.pushes) == 1
+    assert await recorded(accounts, notification) == [("sent", None)]
+
+
+async def test_a_firing_repeated_after_midnight_is_still_the_same(accounts: AsyncEngine) -> None:
+    gateway = Gatekeeper()
+    notification = fired(await traveller(accounts, "phone"))
+    repeat = msgspec.structs.replace(notification, fired_at=AFTER_MIDNIGHT)
+    await handle(notifier(accounts, gateway), notification)
+    assert await handle(notifier(accounts, gateway), repeat) == [Done()]
+    assert len(gateway.pushes) == 1
+    assert await recorded(accounts, notification) == [("sent", None)]
+
+
+async def test_what_a_crash_left_between_recording_and_marking_is_sent_again(accounts: AsyncEngine) -> None:
+    gateway = Gatekeeper()
+    gateway.crashes = True
+    notification = fired(await traveller(accounts, "phone"))
+    with pytest.raises(RuntimeError):
+        await handle(notifier(accounts, gateway), notification)
+    assert await recorded(accounts, notification) == [("queued", None)]
+    gateway.crashes = False
+    assert await handle(notifier(accounts, gateway), notification) == [Done()]
+    assert await recorded(accounts, notification) == [("sent", None)]
+    assert len(gateway.pushes) == 2
+
+
+async def test_of_two_notifiers_with_one_notification_one_sends_and_the_other_comes_back(
+    accounts: AsyncEngine,
+) -> None:
+    slow, quick = Gatekeeper(), Gatekeeper()
+    slow.open.clear()
+    user = await traveller(accounts, "phone")
+    shared_one, own = fired(user), fired(user)
+    first = asyncio.create_task(handle(notifier(accounts, slow), shared_one))
+    await slow.entered.wait()
+    assert await handle(notifier(accounts, quick), shared_one, own) == [Retry("in_hand_elsewhere"), Done()]
+    assert [push.notification.id for push in quick.pushes] == [own.id]
+    slow.open.set()
+    assert await first == [Done()]
+    assert await handle(notifier(accounts, quick), shared_one) == [Done()]
+    assert len(slow.pushes) == len(quick.pushes) == 1
+
+
+async def test_many_notifiers_at_once_send_each_notification_once(accounts: AsyncEngine) -> None:
+    gateway = Gatekeeper()
+    user = await traveller(accounts, "phone")
+    batch = [fired(user) for _ in range(50)]
+    await asyncio.gather(*(handle(notifier(accounts, gateway), *batch[i:], *batch[:i]) for i in range(4)))
+    assert sorted(push.notification.id for push in gateway.pushes) == sorted(one.id for one in batch)
+    assert await recorded(accounts, *batch) == [("sent", None)] * 50
+
+
+async def test_a_traveller_without_devices_leaves_a_reason(accounts: AsyncEngine) -> None:
+    gateway = Gatekeeper()
+    no_device, gone = fired(await traveller(accounts)), fired(uuid4())
+    assert await handle(notifier(accounts, gateway), no_device, gone) == [Done(), Done()]
+    assert await recorded(accounts, no_device, gone) == [("failed", "no_device")] * 2
+    assert gateway.pushes == []
+
+
+async def test_a_dead_token_is_retired_with_its_reason_and_never_used_again(accounts: AsyncEngine) -> None:
+    gateway = Gatekeeper(Outcome(Verdict.RETIRE, "unregistered"))
+    user = await traveller(accounts, "phone")
+    first, second = fired(user), fired(user)
+    assert await handle(notifier(accounts, gateway), first) == [Done()]
+    assert await retired(accounts, user) == {"phone": "unregistered"}
+    assert await handle(notifier(accounts, gateway), second) == [Done()]
+    assert await recorded(accounts, first) == [("failed", "unregistered")]
+    assert await recorded(accounts, second) == [("failed", "no_device")]
+    assert len(gateway.pushes) == 1
+
+
+async def test_many_notifiers_at_once_may_find_the_same_devices_dead(accounts: AsyncEngine) -> None:
+    owners = [await traveller(accounts, "phone") for _ in range(30)]
+    gateway = Gatekeeper(*[Outcome(Verdict.RETIRE, "unregistered")] * 30)
+    gateway.open.clear()
+    orders = [owners, owners[::-1], owners[15:] + owners[:15]]
+    batches = [[fired(owner) for owner in order] for order in orders]
+    at_once = [asyncio.create_task(handle(notifier(accounts, gateway), *batch)) for batch in batches]
+    gateway.open.set()
+    assert await asyncio.gather(*at_once) == [[Done()] * 30] * 3
+    assert [await retired(accounts, owner) for owner in owners] == [{"phone": "unregistered"}] * 30
+
+
+async def test_a_push_that_failed_for_now_is_retried_with_its_notification(accounts: AsyncEngine) -> None:
+    gateway = Gatekeeper(SENT, Outcome(Verdict.TRANSIENT, "quota_exceeded"))
+    notification = fired(await traveller(accounts, "phone", "tablet"))
+    assert await handle(notifier(accounts, gateway), notification) == [Retry("quota_exceeded")]
+    assert await recorded(accounts, notification) == [("queued", "quota_exceeded")]
+    gateway.outcomes = ()
+    assert await handle(notifier(accounts, gateway), notification) == [Done()]
+    assert await recorded(accounts, notification) == [("sent", None)]
+
+
+async def test_a_gateway_that_refuses_us_stops_the_work_but_what_went_out_is_marked(accounts: AsyncEngine) -> None:
+    gateway = Gatekeeper(SENT, Outcome(Verdict.REFUSED, "unauthenticated"))
+    went_out, refused = fired(await traveller(accounts, "phone")), fired(await traveller(accounts, "phone"))
+    with pytest.raises(UnavailableError, match="unauthenticated"):
+        await handle(notifier(accounts, gateway), went_out, refused)
+    assert await recorded(accounts, went_out) == [("sent", None)]
+    assert await recorded(accounts, refused) == [("queued", "unauthenticated")]
+
+
+async def test_an_unreadable_body_goes_to_the_dead_letters_and_the_rest_of_its_batch_goes_on(
+    accounts: AsyncEngine,
+) -> None:
+    gateway = Gatekeeper()
+    notification = fired(await traveller(accounts, "phone"))
+    bodies = [b"", encode(notification), b"\xff", encode(notification)[:-1]]
+    settlements = await notifier(accounts, gateway).handle([delivery(body) for body in bodies])
+    assert settlements == [DeadLetter("empty_body"), Done(), DeadLetter("not_utf8"), DeadLetter("json_malformed")]
+    assert len(gateway.pushes) == 1
+
+
+async def test_a_database_that_is_away_keeps_the_batch_in_hand() -> None:
+    nowhere = open_engine("postgresql://nobody:secret@127.0.0.1:1/accounts", application="tests", pool_size=1)
+    gateway = Gatekeeper()
+    with pytest.raises(UnavailableError, match="accounts"):
+        await handle(notifier(nowhere, gateway), fired(uuid4()))
+    assert gateway.pushes == []
+
+
+async def test_the_push_log_tells_what_was_sent_to_whom_and_keeps_the_token_to_itself(
+    accounts: AsyncEngine, tmp_path: Path
+) -> None:
+    path = tmp_path / "pushes.jsonl"
+    user = await traveller(accounts, "secret-token")
+    notification = fired(user)
+    await handle(notifier(accounts, PushLog(path, lambda: NOW)), notification)
+    (line,) = path.read_text().splitlines()
+    logged = json.loads(line)
+    device = logged.pop("device")
+    assert logged == {
+        "notification_id": str(notification.id),
+        "alert_id": str(notification.alert_id),
+        "user_id": str(user),
+        "title": "Barcelona → Budapest from 89,99\xa0€",
+        "body": "Was 109,99\xa0€, now 89,99\xa0€ (-18\xa0%) on Fr., 11. Dez., non-stop.",
+        "price": 8999,
+        "currency": "EUR",
+        "fare": "BCN-BUD:2026-12-11:@:economy:0:EUR",
+        "sent_at": "2026-10-01T23:59:00Z",
+    }
+    assert UUID(device)
+    assert "secret-token" not in line
+
+
+async def test_notifiers_that_share_a_push_log_write_whole_lines(accounts: AsyncEngine, tmp_path: Path) -> None:
+    path = tmp_path / "pushes.jsonl"
+    user = await traveller(accounts, "phone")
+    batches = [[fired(user) for _ in range(50)] for _ in range(4)]
+    handlers = [notifier(accounts, PushLog(path, lambda: NOW)) for _ in batches]
+    await asyncio.gather(*(handle(handler, *batch) for handler, batch in zip(handlers, batches, strict=True)))
+    logged = [json.loads(line)["notification_id"] for line in path.read_text().splitlines()]
+    assert sorted(logged) == sorted(str(one.id) for batch in batches for one in batch)
+
+
+async def test_a_push_log_that_cannot_be_written_keeps_the_batch_in_hand(accounts: AsyncEngine, tmp_path: Path) -> None:
+    log = PushLog(tmp_path / "no folder" / "pushes.jsonl", lambda: NOW)
+    notification = fired(await traveller(accounts, "phone"))
+    with pytest.raises(UnavailableError, match="push_log"):
+        await handle(notifier(accounts, log), notification)
+    assert await recorded(accounts, notification) == [("queued", None)]

@@ -1,0 +1,206 @@
+"""Notifications as messages."""
+
+import json
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.errors import UnreadableError
+from shared.messages.notifications import (
+    JSON,
+    MAX_BODY_BYTES,
+    Fare,
+    Notification,
+    decode,
+    encode,
+    notification_id,
+)
+
+ALERT = UUID("7b0f4a3e-5d1c-4e6f-9a52-0c3d8e1f2a4b")
+
+FARE: dict[str, Any] = {
+    "origin": "JFK",
+    "destination": "LHR",
+    "departure_date": "2026-12-24",
+    "carrier": "BA",
+    "flight_number": "117",
+    "departure_time": "18:25",
+    "cabin": "economy",
+    "stops": 0,
+    "currency": "USD",
+    "price": 39900,
+    "observed_at": "2026-10-01T06:00:00Z",
+    "source": "test",
+}
+DOCUMENT: dict[str, Any] = {
+    "id": str(UUID(int=1)),
+    "alert_id": str(ALERT),
+    "user_id": str(UUID(int=2)),
+    "fire_seq": 3,
+    "fired_at": "2026-10-01T06:00:01Z",
+    "route": "NYC-LON",
+    "fare": FARE,
+    "previous_price": 45000,
+    "reference_price": 36000,
+    "armed_price": 37000,
+}
+
+
+def document(**changes: object) -> bytes:
+    return json.dumps(DOCUMENT | changes).encode()
+
+
+def document_of_fare(**changes: object) -> bytes:
+    return document(fare=FARE | changes)
+
+
+def reason_of(body: bytes, content_type: str | None = JSON) -> str:
+    with pytest.raises(UnreadableError) as caught:
+        decode(body, content_type)
+    return caught.value.reason
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"", "empty_body"),
+        (b"\xff\xfe", "not_utf8"),
+        (document_of_fare(unknown="x").replace(b'"x"', b'"\xff"'), "not_utf8"),
+        (document()[:-10], "json_malformed"),
+        (document() + b"{}", "json_malformed"),
+        (document() + b"\x00", "json_malformed"),
+        (b'{"unknown":' + b"[" * 15_000, "json_malformed"),
+        (b"[" * 100_000, "body_too_large"),
+        (document(unknown="x" * MAX_BODY_BYTES), "body_too_large"),
+        (b"[]", "wrong_schema"),
+        (b"null", "wrong_schema"),
+        (b"\x1f\x8b\x08\x00", "not_utf8"),
+    ],
+)
+def test_a_body_that_is_no_notification_is_unreadable_with_its_reason(body: bytes, reason: str) -> None:
+    assert reason == reason_of(body)
+
+
+@pytest.mark.parametrize(
+    "content_type", [None, "", "text/plain", "application/vnd.apache.arrow.stream", "application/json; encoding=gzip"]
+)
+def test_only_plain_json_is_read(content_type: str | None) -> None:
+    assert reason_of(document(), content_type) == "wrong_content_type"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        document(id="1"),
+        document(id=None),
+        document(fire_seq=0),
+        document(fire_seq="3"),
+        document(fire_seq=True),
+        document(fire_seq=2**63),
+        document(fired_at="yesterday"),
+        document(fired_at="2026-10-01T06:00:01"),
+        document(fired_at="2026-10-01T06:00:01+02:00"),
+        document(fired_at="9999-12-31T23:59:59-02:00"),
+        document(route="NYC-LON\n"),
+        document(previous_price=0),
+        document(reference_price=-1),
+        document(fare=None),
+        document_of_fare(price=0),
+        document_of_fare(price=-1),
+        document_of_fare(price=39900.0),
+        document_of_fare(price="39900"),
+        document_of_fare(price=2**63),
+        document_of_fare().replace(b"39900", b"1e400"),
+        document_of_fare().replace(b"39900", b"NaN"),
+        document_of_fare(currency="usd"),
+        document_of_fare(currency="QQQ"),
+        document_of_fare(origin="JF"),
+        document_of_fare(origin="JFK\n"),
+        document_of_fare(origin="ЈFK"),  # noqa: RUF001  # the first letter is the Cyrillic look-alike of J
+        document_of_fare(departure_date="2026-02-30"),
+        document_of_fare(departure_time="24:00"),
+        document_of_fare(departure_time="18:25\n"),
+        document_of_fare(flight_number="117/118"),
+        document_of_fare(carrier="B"),
+        document_of_fare(cabin="roof"),
+        document_of_fare(stops=8),
+    ],
+)
+def test_a_field_of_a_wrong_type_or_range_is_refused(body: bytes) -> None:
+    assert reason_of(body) in {"wrong_schema", "json_malformed"}
+
+
+def test_fields_of_a_newer_sender_are_skipped() -> None:
+    assert decode(document(), JSON) == decode(document(fare=FARE | {"seats": 3}, urgency="high"), JSON)
+
+
+def test_a_notification_is_not_made_with_an_instant_of_another_offset() -> None:
+    notification = decode(document(), JSON)
+    with pytest.raises(ValueError, match="fired_at must be in UTC"):
+        msgspec.structs.replace(notification, fired_at=datetime(2026, 10, 1, tzinfo=timezone(timedelta(hours=2))))
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({}, "JFK-LHR:2026-12-24:BA117@18:25:economy:0:USD"),
+        ({"return_date": "2027-01-03"}, "JFK-LHR:2026-12-24:2027-01-03:BA117@18:25:economy:0:USD"),
+        ({"carrier": None, "flight_number": None, "departure_time": None}, "JFK-LHR:2026-12-24:@:economy:0:USD"),
+    ],
+)
+def test_the_fare_key_names_what_is_priced(changes: dict[str, Any], key: str) -> None:
+    assert key == decode(document_of_fare(**changes), JSON).fare_key
+
+
+def test_the_id_is_the_same_at_every_repeat_and_differs_from_firing_to_firing() -> None:
+    assert notification_id(ALERT, 3) == UUID("de9a1936-7921-58e1-99b7-801059455ed0")
+    assert len({notification_id(alert, seq) for alert in (ALERT, UUID(int=1)) for seq in range(1, 50)}) == 98
+
+
+codes = st.from_regex(r"\A[A-Z]{3}\Z")
+instants = st.datetimes(timezones=st.just(UTC))
+prices = st.integers(1, 2**63 - 1)
+fares = st.builds(
+    Fare,
+    origin=codes,
+    destination=codes,
+    departure_date=st.dates(),
+    return_date=st.none() | st.dates(),
+    carrier=st.none() | st.from_regex(r"\A[A-Z0-9]{2,3}\Z"),
+    flight_number=st.none() | st.from_regex(r"\A[0-9]{1,4}[A-Z]?\Z"),
+    departure_time=st.none() | st.times().map(lambda time: f"{time:%H:%M}"),
+    cabin=st.sampled_from(["economy", "premium_economy", "business", "first"]),
+    stops=st.integers(0, 7),
+    currency=st.sampled_from(["EUR", "JPY", "KWD", "USD"]),
+    price=prices,
+    observed_at=instants,
+    source=st.text(),
+)
+notifications = st.builds(
+    Notification,
+    id=st.uuids(),
+    alert_id=st.uuids(),
+    user_id=st.uuids(),
+    fire_seq=prices,
+    fired_at=instants,
+    route=st.from_regex(r"\A[A-Z]{3}-[A-Z]{3}\Z"),
+    fare=fares,
+    previous_price=st.none() | prices,
+    reference_price=st.integers(0, 2**63 - 1),
+    armed_price=st.integers(0, 2**63 - 1),
+)
+
+
+@given(notifications)
+def test_what_is_written_is_read_back(notification: Notification) -> None:
+    assert notification == decode(encode(notification), JSON)
+
+
+@given(st.binary() | st.text().map(str.encode))
+def test_no_body_does_worse_than_being_unreadable(body: bytes) -> None:
+    assert reason_of(body)

@@ -1,0 +1,124 @@
+"""The words of a push."""
+
+from datetime import UTC, date, datetime
+from uuid import UUID
+
+import msgspec
+import pytest
+
+from services.notifier import rendering
+from services.notifier.rendering import MAX_BODY_CHARACTERS, MAX_TITLE_CHARACTERS, render
+from shared.messages.notifications import Fare, Notification
+
+FARE = Fare(
+    origin="BCN",
+    destination="BUD",
+    departure_date=date(2026, 12, 11),
+    carrier="W6",
+    flight_number="2376",
+    departure_time="09:15",
+    cabin="economy",
+    stops=0,
+    currency="EUR",
+    price=8999,
+    observed_at=datetime(2026, 10, 1, 6, tzinfo=UTC),
+    source="test",
+)
+
+
+def notification(previous_price: int | None = 10999, **fare: object) -> Notification:
+    return Notification(
+        id=UUID(int=1),
+        alert_id=UUID(int=2),
+        user_id=UUID(int=3),
+        fire_seq=1,
+        fired_at=datetime(2026, 10, 1, 6, tzinfo=UTC),
+        route="BCN-BUD",
+        fare=msgspec.structs.replace(FARE, **fare),
+        previous_price=previous_price,
+        reference_price=8999,
+        armed_price=9000,
+    )
+
+
+@pytest.mark.parametrize(
+    ("locale", "title", "body"),
+    [
+        (
+            "en-GB",
+            "Barcelona → Budapest from €89.99",
+            "Was €109.99, now €89.99 (-18%) on Fri 11 Dec, W6 2376, 09:15, non-stop.",
+        ),
+        (
+            "de_DE",
+            "Barcelona → Budapest from 89,99\xa0€",
+            "Was 109,99\xa0€, now 89,99\xa0€ (-18\xa0%) on Fr., 11. Dez., W6 2376, 09:15, non-stop.",
+        ),
+        (
+            "fr",
+            "Barcelona → Budapest from 89,99\xa0€",
+            "Was 109,99\xa0€, now 89,99\xa0€ (-18\xa0%) on ven. 11 déc., W6 2376, 09:15, non-stop.",
+        ),
+    ],
+)
+def test_money_and_dates_are_written_as_the_device_writes_them(locale: str, title: str, body: str) -> None:
+    text = render(notification(), locale)
+    assert title == text.title
+    assert body == text.body
+
+
+@pytest.mark.parametrize("locale", ["xx", "", "../../etc", "en_US.\x00", "de-DE-x-y-z", "a" * 5_000])
+def test_a_locale_that_is_none_is_read_as_english(locale: str) -> None:
+    assert render(notification(), "en") == render(notification(), locale)
+
+
+def test_yen_have_no_minor_units() -> None:
+    assert render(notification(12_000, currency="JPY", price=9_800), "ja").body.startswith("Was ￥12,000, now ￥9,800 ")
+
+
+def test_no_digit_of_a_quote_is_rounded_away_where_cldr_knows_fewer_than_iso_4217() -> None:
+    assert "1,234.56" in render(notification(currency="ALL", price=123_456), "en").title
+
+
+def test_a_currency_of_three_digits_shows_three() -> None:
+    assert "12.345" in render(notification(currency="KWD", price=12_345), "en").title
+
+
+@pytest.mark.parametrize("previous", [None, 8999, 8000])
+def test_without_a_higher_previous_price_only_the_new_one_is_told(previous: int | None) -> None:
+    assert render(notification(previous), "en-GB").body.startswith("Now €89.99 on Fri 11 Dec")
+
+
+def test_a_fall_is_never_made_greater_than_it_was() -> None:
+    assert "(-9%)" in render(notification(100_00, price=90_01), "en").body
+    assert "%" not in render(notification(100_00, price=99_99), "en").body
+
+
+def test_a_return_and_another_year_are_told() -> None:
+    text = render(notification(return_date=date(2027, 1, 3)), "en-GB")
+    assert "on Fri 11 Dec, returning Sun, 3 Jan 2027, W6 2376" in text.body
+
+
+def test_what_the_source_did_not_say_is_left_out() -> None:
+    text = render(notification(None, carrier=None, flight_number=None, departure_time=None, stops=2), "en-GB")
+    assert text.body == "Now €89.99 on Fri 11 Dec, 2 stops."
+
+
+def test_a_better_cabin_is_told() -> None:
+    assert render(notification(cabin="premium_economy", stops=1), "en").body.endswith("1 stop, premium economy.")
+
+
+def test_an_airport_that_we_do_not_know_stands_under_its_code() -> None:
+    assert render(notification(origin="QQQ"), "en").title.startswith("QQQ → Budapest")
+
+
+def test_long_texts_are_cut_with_an_ellipsis(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rendering, "city_name", lambda _: "Llanfair" * 40)
+    text = render(notification(), "en")
+    assert len(text.title) == MAX_TITLE_CHARACTERS
+    assert text.title.endswith("…")
+    assert len(text.body) <= MAX_BODY_CHARACTERS
+
+
+def test_the_source_never_reaches_a_screen() -> None:
+    assert render(notification(), "en") == render(notification(source="</b> call 0900 \x00\u202e"), "en")
