@@ -93,7 +93,7 @@ class Chain:
         while True:
             look = await self.look()
             seen(look)
-            settled = None if _busy(look.depths) else look.metrics.get(_SETTLED)
+            settled = None if _busy(look.depths) else look.metrics.get(_SETTLED, 0)  # absent before the first message
             if settled is not None and settled == before:
                 return
             if time.monotonic() > deadline:

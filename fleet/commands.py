@@ -23,6 +23,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from fleet import addresses, demo, status
 from fleet.addresses import DEFAULT_DATA, REPOSITORY
+from fleet.bench.price import ONLY_PRICE_WORKERS
+from fleet.bench.price import run as measure_price_stage
 from fleet.chain import NotDrainedError, open_chain
 from fleet.local import SERVICES, local_fleet
 from fleet.replay import Pace
@@ -166,6 +168,33 @@ def show_status(data: Data = DEFAULT_DATA, as_json: Json = False) -> None:
         status.show(snapshot, Console())
 
 
+bench = typer.Typer(no_args_is_help=True, help="Measure, beside the ceiling of the same run.")
+app.add_typer(bench, name="bench")
+
+
+@bench.command(name="price")
+def bench_price(
+    fares: Annotated[int, typer.Option(min=10_000, max=2_000_000, help="Fares in a cycle.")] = 1_000_000,
+    workers: Annotated[int, typer.Option(min=1, max=8, help="Price workers on the queue.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Measure the price stage, from the queue to confirmed changes and written boards."""
+    console = Console(stderr=True)
+    scale = ONLY_PRICE_WORKERS | {"price_worker": workers}
+    with (
+        _reporting(),
+        _stoppable(),
+        _passing_folder(console) as folder,
+        local_fleet(folder, _sayer(console), scale) as fleet,
+    ):
+        result = asdict(asyncio.run(measure_price_stage(fleet.addresses, fares, workers)))
+    if as_json:
+        print(json.dumps(result))
+    else:
+        for name, value in result.items():
+            print(f"{name.replace('_', ' '):<26} {value:>12,}")
+
+
 @app.command()
 def check() -> None:
     """Check style, types and layers."""
@@ -230,7 +259,7 @@ def _stoppable() -> Iterator[None]:
 @contextmanager
 def _passing_folder(console: Console) -> Iterator[Path]:
     """A new folder that is removed at the end, but kept for its logs when the block fails."""
-    folder = Path(tempfile.mkdtemp(prefix="farelark-demo-"))
+    folder = Path(tempfile.mkdtemp(prefix="farelark-"))
     try:
         yield folder
     except (FarelarkError, ServersError):

@@ -2,7 +2,7 @@
 
 Anybody may publish any bytes as properties, and the broker passes them on as they are. A decoder that raises ends
 the connection; the broker delivers the message again to the next one, and so for ever. So what cannot be decoded
-is absent, and what aio-pika would stumble over without our reading it is left out.
+is absent.
 """
 
 import struct
@@ -47,5 +47,3 @@ def _unmarshal_header(header: pamqp.header.ContentHeader, data: bytes) -> None:
     except (ValueError, OverflowError, RecursionError, struct.error) as error:
         log.warning("properties_dropped", error=type(error).__name__)
         header.properties = Basic.Properties()
-    # aio-pika refuses a message with a strange value here, and then nobody ever settles it.
-    header.properties.delivery_mode = header.properties.expiration = header.properties.timestamp = None

@@ -19,7 +19,6 @@ from shared.health import Health
 from shared.topology import NOTIFICATIONS_STANDARD
 
 BATCH_SIZE = 500  # firebase-admin sends no more in one call
-CONCURRENCY = 2  # one batch waits for devices while the other waits for the database
 
 
 async def serve(settings: NotifierSettings, health: Health, stopping: asyncio.Event) -> None:
@@ -27,7 +26,7 @@ async def serve(settings: NotifierSettings, health: Health, stopping: asyncio.Ev
     async with AsyncExitStack() as closing:
         gateway = open_gateway(settings)
         closing.push_async_callback(gateway.close)
-        engine = open_engine(settings.accounts_url, application="farelark-notifier", pool_size=CONCURRENCY)
+        engine = open_engine(settings.accounts_url, application="farelark-notifier", pool_size=settings.concurrency)
         closing.push_async_callback(engine.dispose)
         broker = await Broker.connect(settings.rabbitmq_url, "notifier")
         closing.push_async_callback(broker.close)
@@ -38,7 +37,7 @@ async def serve(settings: NotifierSettings, health: Health, stopping: asyncio.Ev
             NOTIFICATIONS_STANDARD,
             handler.handle,
             health,
-            concurrency=CONCURRENCY,
+            concurrency=settings.concurrency,
             batch_size=BATCH_SIZE,
         )
         await consumer.run(stopping)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import aio_pika
 import pytest
-from aio_pika.abc import AbstractIncomingMessage, AbstractRobustChannel
+from aio_pika.abc import AbstractIncomingMessage
 from redis.asyncio import Redis
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -30,22 +30,13 @@ class Probe:
         self.channel = channel
 
     async def next(self, queue: str, seconds: float = 15) -> AbstractIncomingMessage:
-        """The queue's next message, acknowledged; waits for it."""
-        arrived: asyncio.Future[AbstractIncomingMessage] = asyncio.get_running_loop().create_future()
-
-        async def on_message(message: AbstractIncomingMessage) -> None:
-            if not arrived.done():
-                await message.ack()
-                arrived.set_result(message)
-
-        await self.channel.set_qos(prefetch_count=1)
+        """The queue's next message, acknowledged; waits for it, and takes no further one in hand."""
         source = await self.channel.get_queue(queue)
-        tag = await source.consume(on_message)
-        try:
-            async with asyncio.timeout(seconds):
-                return await arrived
-        finally:
-            await source.cancel(tag)
+        async with asyncio.timeout(seconds):
+            # A consumer would be told, but would take further messages in hand.
+            while not (message := await source.get(fail=False, no_ack=True)):  # noqa: ASYNC110  # as said above
+                await asyncio.sleep(0.02)
+        return message
 
     async def all(self, queue: str) -> list[AbstractIncomingMessage]:
         """Every message that is in the queue now, acknowledged."""

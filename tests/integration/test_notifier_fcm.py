@@ -1,7 +1,6 @@
 """FCM through firebase-admin, against a stand-in that speaks its protocol."""
 
 import json
-import os
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -16,10 +15,10 @@ from services.notifier.rendering import Text, render
 from shared.errors import ConfigurationError, UnavailableError
 from shared.messages.notifications import Fare, Notification
 from tests.integration.fcm_stand_in import Answer, FcmStandIn, fcm_stand_in
+from tests.real_data import real_file
 
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
-DATA = Path(os.environ.get("FARELARK_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
-ERROR_BODIES = DATA / "payloads" / "fcm" / "error_bodies.json"
+ERROR_BODIES = "payloads/fcm/error_bodies.json"
 RETIRED_BY_DETAIL = {"UNREGISTERED": "unregistered", "SENDER_ID_MISMATCH": "sender_id_mismatch"}
 FCM_ERROR = "type.googleapis.com/google.firebase.fcm.v1.FcmError"
 TRANSIENT_BY_DETAIL = {
@@ -153,11 +152,10 @@ async def test_an_unauthenticated_sender_is_refused_after_a_fresh_token_did_not_
     assert stand_in.exchanges > 1
 
 
-@pytest.mark.skipif(not ERROR_BODIES.exists(), reason=f"no recorded error bodies at {ERROR_BODIES.name}")
 async def test_every_recorded_error_body_is_judged_and_only_dead_tokens_are_retired(
     stand_in: FcmStandIn, gateway: FirebaseGateway
 ) -> None:
-    recorded = json.loads(ERROR_BODIES.read_text())
+    recorded = json.loads(real_file(ERROR_BODIES).read_text())
     stand_in.answers = {f"token-{i}": Answer(case["http"], case["body"]) for i, case in enumerate(recorded)}
     outcomes = await gateway.send([push(token) for token in stand_in.answers])
     assert [expected(case["http"], case["body"]) for case in recorded] == outcomes

@@ -7,8 +7,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from shared.messages.batches import ARROW, Contract, decode, encode
-from shared.messages.changes import CHANGES
+from shared.messages.batches import Contract, encode
+from shared.messages.changes import CHANGES, check_amounts
 from shared.messages.columns import Check, FareColumns, validate
 from shared.messages.fares import FARES
 
@@ -66,19 +66,22 @@ def arrow_of(contract: Contract, *documents: Document) -> bytes:
     return encode(contract, rows_of(contract, *documents))
 
 
+def nothing_further(*_: object) -> None:
+    """The check of a caller who asks nothing beyond what all batches ask."""
+
+
 def columns_of(*documents: Document) -> FareColumns:
     """Fares as a price worker sees them; all must be valid."""
-    return _columns(FARES, documents, lambda *_: None)
+    return _columns(FARES, documents, nothing_further)
 
 
 def changes_of(*documents: Document) -> FareColumns:
     """Changes as an alert worker sees them; all must be valid."""
-    return _columns(CHANGES, documents, lambda *_: None)
+    return _columns(CHANGES, documents, check_amounts)
 
 
 def _columns(contract: Contract, documents: tuple[Document, ...], check_further: Check) -> FareColumns:
-    rows = decode(contract, arrow_of(contract, *documents), ARROW).rows
-    columns, faults = validate(rows, NOW, LIFETIME, check_further)
+    columns, faults = validate(rows_of(contract, *documents), NOW, LIFETIME, check_further)
     assert not faults
     return columns
 

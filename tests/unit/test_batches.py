@@ -3,6 +3,7 @@
 import gzip
 import struct
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pyarrow as pa
 import pytest
@@ -10,11 +11,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shared.errors import UnreadableError
+from shared.messages.arrow_compression import is_compressed
 from shared.messages.batches import ARROW, JSON, MAX_BYTES, MAX_ROWS, Contract, decode, encode
 from shared.messages.changes import CHANGES
 from shared.messages.columns import validate
 from shared.messages.fares import FARES, FARES_SCHEMA
-from tests.unit.fares import LIFETIME, NOW, arrow_of, change, fare, json_of, rows_of
+from tests.unit.fares import LIFETIME, NOW, arrow_of, change, fare, json_of, nothing_further, rows_of
 
 V4 = pa.ipc.MetadataVersion.V4
 CONTRACTS = pytest.mark.parametrize(
@@ -108,6 +110,7 @@ def test_a_cut_short_body_is_unreadable_wherever_it_is_cut(
         (json_of(fare()) + b"\0", JSON, "json_malformed"),
         (b"\xef\xbb\xbf" + json_of(fare()), JSON, "json_malformed"),
         (json_of(fare(price=float("nan"))), JSON, "json_malformed"),
+        (json_of(fare(source="\ud800")), JSON, "json_malformed"),  # half a character
         (STREAM + b"\0", ARROW, "trailing_bytes"),
         (STREAM + STREAM, ARROW, "trailing_bytes"),
         (NESTED, JSON, "json_malformed"),
@@ -177,10 +180,10 @@ def test_a_column_that_is_missing_doubled_or_of_another_type_is_a_wrong_schema(n
 
 @pytest.mark.parametrize("name", ["origin", "destination", "carrier", "flight_number", "cabin", "currency", "source"])
 def test_texts_may_come_dictionary_encoded(name: str) -> None:
-    plain, _ = validate(ROWS, NOW, LIFETIME, lambda *_: None)
+    plain, _ = validate(ROWS, NOW, LIFETIME, nothing_further)
 
     decoded = decode(FARES, with_column(name, ROWS[name].dictionary_encode()), ARROW)
-    columns, faults = validate(decoded.rows, NOW, LIFETIME, lambda *_: None)
+    columns, faults = validate(decoded.rows, NOW, LIFETIME, nothing_further)
 
     assert not faults
     assert (columns.board.tolist(), columns.fare.tolist()) == (plain.board.tolist(), plain.fare.tolist())
@@ -212,7 +215,7 @@ def check_harmless(body: bytes) -> None:
         rows = decode(FARES, body, ARROW).rows
     except UnreadableError:
         return
-    assert validate(rows, NOW, LIFETIME, lambda *_: None)[0].rows.num_rows <= rows.num_rows
+    assert validate(rows, NOW, LIFETIME, nothing_further)[0].rows.num_rows <= rows.num_rows
 
 
 DICTIONARY_STREAM = with_column("origin", ROWS["origin"].dictionary_encode())
@@ -233,6 +236,15 @@ def test_damaged_bytes_do_no_harm(data: st.DataObject) -> None:
     for position, mask in data.draw(st.lists(damage, min_size=1, max_size=6), label="damage"):
         body[position] ^= mask
     check_harmless(bytes(body))
+
+
+@pytest.mark.parametrize(
+    "metadata", [b"", b"\xff" * 16, struct.pack("<Ii", 4, -1000), struct.pack("<IiHH", 4, -4, 99, 99)]
+)
+def test_a_header_that_points_outside_itself_is_malformed(metadata: bytes) -> None:
+    """pyarrow hands such headers out before it has verified all of them."""
+    with pytest.raises(ValueError, match="header of a record batch is malformed"):
+        is_compressed(SimpleNamespace(type="record batch", metadata=metadata))
 
 
 @given(st.binary(min_size=1))

@@ -12,13 +12,9 @@ from shared.messages.changes import CHANGES, check_amounts
 from shared.messages.columns import Check, FareColumns, validate
 from shared.messages.fares import FARES
 from shared.money import MAX_PRICE
-from tests.unit.fares import LIFETIME, NOW, Document, arrow_of, change, fare, json_of, rows_of
+from tests.unit.fares import LIFETIME, NOW, Document, arrow_of, change, fare, json_of, nothing_further, rows_of
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def nothing_further(*_: object) -> None:
-    """Fares ask nothing beyond what all batches ask."""
 
 
 def read(
@@ -63,8 +59,8 @@ def faults_among_good_fares(body: bytes, content_type: str = JSON) -> dict[str, 
         ("origin", "JF", "origin_malformed"),
         ("origin", "BCN\n", "origin_malformed"),
         ("origin", " JFK", "origin_malformed"),
-        ("origin", "ЈFK", "origin_malformed"),  # noqa: RUF001  # the first letter is the Cyrillic look-alike of J
-        ("origin", "JFK", "origin_malformed"),  # noqa: RUF001  # full-width letters
+        ("origin", "\u0408FK", "origin_malformed"),  # a Cyrillic letter that looks like J
+        ("origin", "\uff2a\uff26\uff2b", "origin_malformed"),  # full-width letters
         ("origin", "QQQ", "origin_unknown"),
         ("origin", None, "origin_malformed"),
         ("destination", "LON", "destination_unknown"),  # a city, no airport
@@ -93,7 +89,7 @@ def faults_among_good_fares(body: bytes, content_type: str = JSON) -> dict[str, 
         ("flight_number", "117AB", "flight_number_malformed"),
         ("flight_number", "A", "flight_number_malformed"),
         ("flight_number", "117\n", "flight_number_malformed"),
-        ("flight_number", "١١٧", "flight_number_malformed"),  # digits, but Arabic ones
+        ("flight_number", "\u0661\u0661\u0667", "flight_number_malformed"),  # digits, but Arabic ones
         ("flight_number", "", "flight_number_malformed"),
         ("flight_number", 117, "flight_number_malformed"),
         ("departure_time", "24:00", "departure_time_malformed"),
@@ -138,7 +134,7 @@ def test_a_field_that_is_left_out_is_missing(name: str) -> None:
     assert faults_among_good_fares(json_of(fare(), without, fare())) == {f"{name}_missing": 1}
 
 
-@pytest.mark.parametrize("document", [b"1", b"null", b'"JFK"', b"[]", b"{}", b'{"origin":"\\ud800","destination":1}'])
+@pytest.mark.parametrize("document", [b"1", b"null", b'"JFK"', b"[]", b"{}"])
 def test_what_is_no_document_at_all_is_set_aside(document: bytes) -> None:
     body = b"[%b,%b,%b]" % (json_of(fare())[1:-1], document, json_of(fare())[1:-1])
     assert sum(faults_among_good_fares(body).values()) == 1

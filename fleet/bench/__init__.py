@@ -1,0 +1,1 @@
+"""Benchmarks: each prints its figure, the ceiling measured in the same run, and their ratio."""

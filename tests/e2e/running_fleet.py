@@ -1,0 +1,243 @@
+"""A fleet as a person runs it: `up` as a process of its own, the other commands beside it, travellers at its API."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+import asyncpg
+import httpx
+from redis import Redis
+
+from fleet import addresses
+from fleet.addresses import REPOSITORY, Addresses
+
+START_SECONDS = 120.0
+STOP_SECONDS = 90.0
+COMMAND_SECONDS = 600.0
+# What a developer's shell may hold must not point a test's fleet at other servers.
+_NOT_INHERITED = frozenset(
+    {"RABBITMQ_URL", "RABBITMQ_MANAGEMENT_URL", "REDIS_URL", "ACCOUNTS_URL", "SHARD_URLS", "FARELARK_DATA"}
+)
+
+
+def environment(**settings: str) -> dict[str, str]:
+    """The environment of a command, with further settings."""
+    inherited = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
+    return inherited | {"PYTHONPATH": str(REPOSITORY)} | settings
+
+
+def farelark(*arguments: str | Path, folder: Path, settings: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+    """Start a command on the fleet of a data folder, its output in pipes."""
+    command = [sys.executable, "-m", "fleet", *map(str, arguments), "--data", str(folder)]
+    return subprocess.Popen(  # noqa: S603  # our own command line
+        command,
+        cwd=folder.parent,
+        env=environment(**(settings or {})),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finished(
+    *arguments: str | Path, folder: Path, settings: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a command on the fleet of a data folder to its end, whatever its exit status."""
+    process = farelark(*arguments, folder=folder, settings=settings)
+    try:
+        output, errors = process.communicate(timeout=COMMAND_SECONDS)
+    finally:
+        process.kill()
+    return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
+
+
+class Traveller:
+    """Somebody who has registered over HTTP and has devices; one unless told otherwise."""
+
+    def __init__(self, api: str, devices: int = 1) -> None:
+        self._client = httpx.Client(base_url=api, timeout=30)
+        credentials = {"email": f"{uuid4().hex}@example.org", "password": uuid4().hex}
+        grant = self.post("/api/auth/register", credentials)
+        self.id: str = grant["user_id"]
+        self._client.headers["Authorization"] = f"Bearer {grant['access_token']}"
+        self.devices = [self._enter_device() for _ in range(devices)]
+
+    def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Send a request that must succeed; returns the answer."""
+        answer = self._client.post(path, json=body)
+        assert answer.is_success, f"POST {path} answered {answer.status_code}: {answer.text}"
+        return dict(answer.json())
+
+    def alerts(self) -> dict[str, Any]:
+        """The first page of one's own alerts."""
+        answer = self._client.get("/api/alerts", params={"count": 100})
+        assert answer.is_success, answer.text
+        return dict(answer.json())
+
+    def _enter_device(self) -> str:
+        device = {"token": uuid4().hex, "platform": "android", "locale": "en-GB"}
+        return str(self.post("/api/devices", device)["id"])
+
+    def wish(self, **wish: Any) -> str:  # noqa: ANN401  # a JSON body
+        """Make an alert; returns its id."""
+        return str(self.post("/api/alerts", wish)["id"])
+
+
+class Claim(NamedTuple):
+    """An alert as its firings have left it; prices in minor units of the reference currency."""
+
+    fire_seq: int
+    armed_price: int
+    last_price: int | None
+    last_fare: str | None
+
+
+class RunningFleet:
+    """A fleet that `up` has started and that is ready."""
+
+    def __init__(self, folder: Path, process: subprocess.Popen[bytes]) -> None:
+        self.folder = folder
+        self.process = process
+
+    @property
+    def addresses(self) -> Addresses:
+        """Where everything is now: pids change when a service is started again."""
+        return addresses.read(self.folder)
+
+    def traveller(self, devices: int = 1) -> Traveller:
+        """Register somebody."""
+        return Traveller(self.addresses.api, devices)
+
+    def run(self, *arguments: str | Path) -> dict[str, Any]:
+        """Run a command that must succeed with `--json`; returns its result."""
+        done = finished(*arguments, "--json", folder=self.folder)
+        assert done.returncode == 0, f"{arguments}: exit status {done.returncode}\n{done.stderr}\n{self.log_tails()}"
+        return dict(json.loads(done.stdout.splitlines()[-1]))
+
+    def replay(self, *arguments: str | Path) -> dict[str, Any]:
+        """Replay files; returns the counts."""
+        return self.run("replay", *arguments)
+
+    def drain(self, seconds: float = 120) -> None:
+        """Wait until the chain is at rest."""
+        self.run("drain", "--timeout", str(seconds))
+
+    def status(self) -> dict[str, Any]:
+        """Queues, processes and the ledger."""
+        return self.run("status")
+
+    def pushes(self) -> list[dict[str, Any]]:
+        """The lines of the push log, in order."""
+        log = Path(self.addresses.push_log)
+        return [json.loads(line) for line in log.read_bytes().splitlines()] if log.exists() else []
+
+    def alert_rows(self) -> list[dict[str, Any]]:
+        """Every alert as it stands in its shard."""
+        rows = asyncio.run(_on_each(self.addresses.shards, "SELECT * FROM alerts ORDER BY id"))
+        return [dict(row) for shard in rows for row in shard]
+
+    def claims(self) -> dict[str, Claim]:
+        """What has become of every alert, by its id."""
+        return {str(row["id"]): Claim(*(row[name] for name in Claim._fields)) for row in self.alert_rows()}
+
+    def clear(self) -> None:
+        """Forget fares, alerts, notifications and pushes; the chain must be at rest."""
+        at = self.addresses
+        with Redis.from_url(at.redis) as redis:
+            redis.flushdb()
+        asyncio.run(_on_each(at.shards, "TRUNCATE alerts"))
+        asyncio.run(_on_each([at.accounts], "TRUNCATE notifications"))
+        Path(at.push_log).unlink(missing_ok=True)
+
+    def stop(self) -> None:
+        """Stop it as a person does; it must end in good order."""
+        self.process.send_signal(signal.SIGTERM)
+        status = self.process.wait(STOP_SECONDS)
+        assert status == 0, f"up ended with status {status}\n{self.log_tails()}"
+
+    def log_tails(self, lines: int = 15) -> str:
+        """The last lines of every log, for a failure's message."""
+        logs = [up_log(self.folder), *sorted((self.folder / "logs").glob("*.log"))]
+        return "\n".join(f"--- {log.name}\n" + "\n".join(_tail(log, lines)) for log in logs if log.exists())
+
+
+def up_log(folder: Path) -> Path:
+    """The file with the output of `up`."""
+    return folder.with_suffix(".up.log")
+
+
+def start_fleet(
+    folder: Path, scale: Mapping[str, int] | None = None, settings: Mapping[str, str] | None = None
+) -> RunningFleet:
+    """Start `up` on a data folder and wait until it says that it is ready.
+
+    Args:
+        folder: is made where it is missing.
+        scale: processes of a service, 1 where it is not named.
+        settings: further environment of `up` and its services.
+    """
+    options = [f"--scale={service}={count}" for service, count in (scale or {}).items()]
+    with up_log(folder).open("wb") as log:
+        process = subprocess.Popen(  # noqa: S603  # our own command line
+            [sys.executable, "-m", "fleet", "up", "--data", str(folder), *options],
+            cwd=folder.parent,
+            env=environment(**(settings or {})),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    fleet = RunningFleet(folder, process)
+    try:
+        _wait_ready(fleet)
+    except BaseException:
+        process.terminate()
+        process.wait(STOP_SECONDS)
+        raise
+    return fleet
+
+
+@contextmanager
+def running_fleet(
+    folder: Path, scale: Mapping[str, int] | None = None, settings: Mapping[str, str] | None = None
+) -> Iterator[RunningFleet]:
+    """A fleet that runs while the block runs, and then stops with exit status 0; see `start_fleet`."""
+    fleet = start_fleet(folder, scale, settings)
+    try:
+        yield fleet
+    finally:
+        fleet.stop()
+
+
+def _wait_ready(fleet: RunningFleet) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while not any(line.startswith("ready:") for line in _tail(up_log(fleet.folder), 5)):
+        ended = fleet.process.poll()
+        assert ended is None, f"up ended with status {ended}\n{fleet.log_tails()}"
+        assert time.monotonic() < deadline, f"not ready within {START_SECONDS:g} s\n{fleet.log_tails()}"
+        time.sleep(0.05)
+
+
+def _tail(log: Path, lines: int) -> list[str]:
+    return log.read_text(errors="replace").splitlines()[-lines:]
+
+
+async def _on_each(urls: Iterable[str], statement: str) -> list[list[asyncpg.Record]]:
+    return [await _on(url, statement) for url in urls]
+
+
+async def _on(url: str, statement: str) -> list[asyncpg.Record]:
+    connection = await asyncpg.connect(url, timeout=10)
+    try:
+        return await connection.fetch(statement)
+    finally:
+        await connection.close()

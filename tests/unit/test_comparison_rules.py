@@ -1,0 +1,91 @@
+"""The rules of comparing fares one by one, as a reader would look them up."""
+
+from datetime import timedelta
+
+from tests.unit.boards_in_memory import FACTORS, LONG_AGO, Worker, at, changes_of, milliseconds
+from tests.unit.fare_model import Change, Factors
+from tests.unit.fares import Document, columns_of, fare
+
+
+def history(*sightings: Document, factors: tuple[Factors, ...] = (FACTORS[0],) * 9) -> list[Change]:
+    """The changes that these sightings make, one batch each, at these rates."""
+    worker = Worker()
+    found: list[Change] = []
+    for sighting, rates in zip(sightings, factors, strict=False):
+        fares = columns_of(sighting)
+        found += changes_of(fares, worker.work_in(fares, rates, LONG_AGO)).values()
+    return found
+
+
+def seen(price: int, minute: int) -> Document:
+    return fare(price=price, observed_at=at(timedelta(minutes=minute - 10)))
+
+
+def test_a_first_sight_is_a_change_without_a_previous_price() -> None:
+    assert history(seen(1000, 1)) == [Change(1000, 800, None, None)]
+
+
+def test_a_price_that_moves_is_a_change_each_time() -> None:
+    assert history(seen(1000, 1), seen(900, 2), seen(1000, 3))[1:] == [
+        Change(900, 720, 1000, 800),
+        Change(1000, 800, 900, 720),
+    ]
+
+
+def test_the_same_price_again_is_no_change_even_if_the_rates_have_moved() -> None:
+    assert len(history(seen(1000, 1), seen(1000, 2), seen(1000, 3), factors=(*FACTORS, FACTORS[0]))) == 1
+
+
+def test_an_older_observation_has_no_effect() -> None:
+    assert len(history(seen(1000, 2), seen(900, 1))) == 1
+
+
+def test_of_two_prices_at_one_instant_the_cheaper_wins_in_either_order() -> None:
+    assert history(seen(1000, 1), seen(900, 1))[1:] == [Change(900, 720, 1000, 800)]
+    assert history(seen(900, 1), seen(1000, 1))[1:] == []
+
+
+def test_of_two_sightings_in_one_batch_the_later_counts_and_at_one_instant_the_cheaper() -> None:
+    for batch in ([seen(1000, 1), seen(1100, 2), seen(1050, 2)], [seen(1050, 2), seen(1100, 2), seen(1000, 1)]):
+        fares = columns_of(*batch)
+        changes = changes_of(fares, Worker().work_in(fares, FACTORS[0], LONG_AGO))
+        assert list(changes.values()) == [Change(1050, 840, None, None)]
+
+
+def test_the_previous_price_counts_at_the_higher_of_the_rates_then_and_today() -> None:
+    cheaper_dollar, dearer_dollar = FACTORS
+    risen = history(seen(1000, 1), seen(990, 2), factors=(cheaper_dollar, dearer_dollar))
+    fallen = history(seen(1000, 1), seen(990, 2), factors=(dearer_dollar, cheaper_dollar))
+
+    assert risen[1] == Change(990, 866, 1000, 875)  # at once 875 today, though it was 800 then
+    assert fallen[1] == Change(990, 792, 1000, 875)  # still 875 as it was then, though 800 today
+
+
+def test_the_reference_amount_stays_that_of_the_first_sight_of_a_price() -> None:
+    changes = history(seen(1000, 1), seen(1000, 2), seen(990, 3), factors=(FACTORS[1], FACTORS[0], FACTORS[0]))
+    assert changes[-1].previous_reference == 875
+
+
+def test_a_row_that_nobody_confirms_leaves_its_board_when_that_is_next_written() -> None:
+    worker = Worker()
+    other_board = fare(origin="CDG", observed_at=at(timedelta(minutes=-9)))
+    worker.work_in(columns_of(seen(1, 1), other_board), FACTORS[0], LONG_AGO)
+
+    worker.work_in(columns_of(fare(flight_number="2")), FACTORS[0], milliseconds(timedelta(hours=-7)))
+    assert {board[0]: len(rows) for board, rows in worker.boards.items()} == {"JFK": 2, "CDG": 1}
+
+    worker.work_in(
+        columns_of(fare(flight_number="3", observed_at=at(timedelta()))),
+        FACTORS[0],
+        milliseconds(timedelta(minutes=-1)),
+    )
+    assert {board[0]: [key[1] for key in rows] for board, rows in worker.boards.items()} == {
+        "JFK": ["3"],
+        "CDG": ["117"],  # stale as well, but nobody wrote this board
+    }
+
+
+def test_a_batch_without_valid_fares_touches_nothing() -> None:
+    comparison = Worker().work_in(columns_of(), FACTORS[0], LONG_AGO)
+    assert not comparison.values
+    assert not len(comparison.changes.row)

@@ -1,0 +1,70 @@
+"""Every queue has its place, its limits and a way back."""
+
+import re
+
+from shared.topology import EXCHANGES, FARES_INGEST, RETRY_DELAYS, WORK_QUEUES, policies
+
+ALL_QUEUES = [name for queue in WORK_QUEUES for name in queue.all_names]
+
+
+def test_a_work_queue_comes_with_its_retry_queues_and_its_dead_letters() -> None:
+    assert FARES_INGEST.all_names == [
+        "fares.ingest",
+        "fares.ingest.retry.5s",
+        "fares.ingest.retry.30s",
+        "fares.ingest.retry.5m",
+        "fares.ingest.dead",
+    ]
+    assert len(ALL_QUEUES) == len(set(ALL_QUEUES))
+
+
+def test_a_message_waits_longer_each_time_and_is_dead_after_three_tries() -> None:
+    assert [FARES_INGEST.retry(attempt) for attempt in range(5)] == [
+        "fares.ingest.retry.5s",
+        "fares.ingest.retry.30s",
+        "fares.ingest.retry.5m",
+        None,
+        None,
+    ]
+    assert [delay.milliseconds for delay in RETRY_DELAYS] == [5_000, 30_000, 300_000]
+
+
+def test_exactly_one_policy_holds_for_each_queue() -> None:
+    """RabbitMQ applies one policy to a queue: a second that matches would silently win or lose."""
+    for queue in ALL_QUEUES:
+        assert [policy.name for policy in policies() if re.search(policy.pattern, queue)] == [queue]
+
+
+def test_no_policy_holds_for_a_strangers_queue() -> None:
+    for name in ("faresXingest", "fares.ingest.retry.5s.old", "my.fares.ingest", "celery"):
+        assert not [policy for policy in policies() if re.search(policy.pattern, name)]
+
+
+def test_what_waits_comes_back_and_what_fails_for_ever_is_kept() -> None:
+    definitions = {policy.name: policy.definition for policy in policies()}
+    for queue in WORK_QUEUES:
+        assert definitions[queue.name]["dead-letter-routing-key"] == queue.dead
+        assert definitions[queue.name]["delivery-limit"] == 20
+        for name, delay in queue.retries:
+            assert definitions[name]["dead-letter-routing-key"] == queue.name
+            assert definitions[name]["message-ttl"] == delay.milliseconds
+        assert not {"dead-letter-exchange", "message-ttl"} & definitions[queue.dead].keys()
+
+
+def test_dead_lettering_loses_nothing() -> None:
+    for policy in policies():
+        assert policy.definition["overflow"] == "reject-publish"
+        if "dead-letter-exchange" in policy.definition:
+            assert policy.definition["dead-letter-exchange"] == ""
+            assert policy.definition["dead-letter-strategy"] == "at-least-once"
+
+
+def test_exchanges_lead_to_work_queues() -> None:
+    bindings = {
+        exchange.name: (exchange.kind, [(key, queue.name) for key, queue in exchange.bindings])
+        for exchange in EXCHANGES
+    }
+    assert bindings == {
+        "changes": ("fanout", [("", "changes.alerts")]),
+        "notifications": ("direct", [("standard", "notifications.standard")]),
+    }
