@@ -34,6 +34,7 @@ from shared.topology import FARES_INGEST
 _DRAIN_TIMEOUT_S: Final = 600.0
 _LOOK_EVERY_S: Final = 0.02
 _SEED: Final = 1
+_COMPARED: Final = "farelark_fares_total"
 ONLY_PRICE_WORKERS: Final = {"notifier": 0, "alert_worker": 0, "alerts_api": 0}
 
 
@@ -93,7 +94,7 @@ async def _measure(bodies: Sequence[bytes], addresses: Addresses, chain: Chain, 
     broker = await Broker.connect(addresses.amqp, "bench")
     started = time.monotonic()
     await broker.publish_all(Outgoing(FARES_INGEST.name, body, ARROW) for body in bodies)
-    metrics = await _compared(chain, int(before["farelark_fares_total"]) + fares)
+    metrics = await _compared(chain, int(before[_COMPARED]) + fares)
     seconds = time.monotonic() - started
     await broker.close()
     return seconds, int(metrics["farelark_changes_total"] - before["farelark_changes_total"])
@@ -102,8 +103,8 @@ async def _measure(bodies: Sequence[bytes], addresses: Addresses, chain: Chain, 
 async def _compared(chain: Chain, total: int) -> dict[str, float]:
     """Wait until the workers have compared as many fares in all; returns their counters."""
     async with asyncio.timeout(_DRAIN_TIMEOUT_S):
-        while (metrics := (await chain.look()).metrics).get("farelark_fares_total", 0) < total:
-            await asyncio.sleep(_LOOK_EVERY_S)  # noqa: ASYNC110  # counters of other processes are polled
+        while (metrics := (await chain.look()).metrics).get(_COMPARED, 0) < total:  # noqa: ASYNC110  # other processes count
+            await asyncio.sleep(_LOOK_EVERY_S)
         return dict(metrics)
 
 

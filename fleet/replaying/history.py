@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from fleet.replaying.files import UnreadableFileError, read_texts
 from fleet.replaying.mapping import MappedFile, fares_of
+from shared.messages.codes import MAX_SOURCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def shift(history: History, today: date) -> tuple[History, int]:
 
 def _read_file(path: Path) -> MappedFile:
     texts = read_texts(path)
-    mapped = fares_of(texts.rows, source=f"replay:{path.name}")
+    mapped = fares_of(texts.rows, source=f"replay:{path.name}"[:MAX_SOURCE])
     if texts.broken_lines:
         mapped.set_aside["line_broken"] += texts.broken_lines
     if not mapped.fares.num_rows:

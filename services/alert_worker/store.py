@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.alert_worker.falls import Falls
 from services.alert_worker.matching import Claim, Match
 from shared.databases import reaching
+from shared.errors import UnavailableError
 
 # One statement finds the alerts whose armed price lies in the band that a fare crossed and locks them in id
 # order, so that two batches never deadlock. An alert that another batch claims meanwhile is judged again, as it
@@ -89,8 +90,14 @@ class ShardStore:
             # The hot path speaks asyncpg itself: it binds arrays for unnest without SQLAlchemy's typing.
             raw: Any = await connection.get_raw_connection()
             driver: asyncpg.Connection = raw.driver_connection
-            async with driver.transaction():
-                yield Transaction(driver)
+            try:
+                async with driver.transaction():
+                    yield Transaction(driver)
+            except asyncpg.InterfaceError as error:
+                # Asked for anything more after its server has hung up, asyncpg raises what it raises for misuse.
+                if driver.is_closed():
+                    raise UnavailableError(self.name, "the connection was lost") from error
+                raise
 
     async def close(self) -> None:
         """Close all connections."""

@@ -24,7 +24,7 @@ CABINS: Final = ("economy", "premium_economy", "business", "first")
 UNKNOWN_FLIGHT: Final = 0
 _CURRENCIES: Final = frozenset(currency.code for currency in iso4217.Currency if currency.exponent is not None)
 _MAX_DIGITS: Final = 4
-_MAX_SOURCE: Final = 64
+MAX_SOURCE: Final = 64
 
 
 def code_column(column: pa.Array, code_of: Callable[[str], int]) -> npt.NDArray[np.int64]:
@@ -84,7 +84,7 @@ def source_code(text: str) -> int:
     """Whether a source is named within bounds; its name is carried, not coded."""
     if not text:
         return MISSING
-    return 0 if len(text) <= _MAX_SOURCE else MALFORMED
+    return 0 if len(text) <= MAX_SOURCE else MALFORMED
 
 
 def letters_of(code: int) -> str:

@@ -61,35 +61,31 @@ def finished(
 
 
 class Traveller:
-    """Somebody who has registered over HTTP and has devices; one unless told otherwise."""
+    """Somebody who has registered over HTTP, with so many devices."""
 
-    def __init__(self, api: str, devices: int = 1) -> None:
-        self._client = httpx.Client(base_url=api, timeout=30)
-        credentials = {"email": f"{uuid4().hex}@example.org", "password": uuid4().hex}
-        grant = self.post("/api/auth/register", credentials)
-        self.id: str = grant["user_id"]
-        self._client.headers["Authorization"] = f"Bearer {grant['access_token']}"
+    def __init__(self, client: httpx.Client, api: str, devices: int) -> None:
+        self._client = client
+        self._api = api
+        self._headers: dict[str, str] = {}
+        self.credentials = {"email": f"{uuid4().hex}@example.org", "password": uuid4().hex}
+        grant = self.post("/api/auth/register", self.credentials)
+        self._headers["Authorization"] = f"Bearer {grant['access_token']}"
+        self.id = str(grant["user_id"])
         self.devices = [self._enter_device() for _ in range(devices)]
 
     def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Send a request that must succeed; returns the answer."""
-        answer = self._client.post(path, json=body)
+        answer = self._client.post(self._api + path, json=body, headers=self._headers)
         assert answer.is_success, f"POST {path} answered {answer.status_code}: {answer.text}"
         return dict(answer.json())
-
-    def alerts(self) -> dict[str, Any]:
-        """The first page of one's own alerts."""
-        answer = self._client.get("/api/alerts", params={"count": 100})
-        assert answer.is_success, answer.text
-        return dict(answer.json())
-
-    def _enter_device(self) -> str:
-        device = {"token": uuid4().hex, "platform": "android", "locale": "en-GB"}
-        return str(self.post("/api/devices", device)["id"])
 
     def wish(self, **wish: Any) -> str:  # noqa: ANN401  # a JSON body
         """Make an alert; returns its id."""
         return str(self.post("/api/alerts", wish)["id"])
+
+    def _enter_device(self) -> str:
+        device = {"token": uuid4().hex, "platform": "android", "locale": "en-GB"}
+        return str(self.post("/api/devices", device)["id"])
 
 
 class Claim(NamedTuple):
@@ -104,9 +100,11 @@ class Claim(NamedTuple):
 class RunningFleet:
     """A fleet that `up` has started and that is ready."""
 
-    def __init__(self, folder: Path, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, folder: Path, process: subprocess.Popen[bytes], client: httpx.Client) -> None:
         self.folder = folder
         self.process = process
+        self.client = client
+        self._end = 0
 
     @property
     def addresses(self) -> Addresses:
@@ -115,7 +113,7 @@ class RunningFleet:
 
     def traveller(self, devices: int = 1) -> Traveller:
         """Register somebody."""
-        return Traveller(self.addresses.api, devices)
+        return Traveller(self.client, self.addresses.api, devices)
 
     def run(self, *arguments: str | Path) -> dict[str, Any]:
         """Run a command that must succeed with `--json`; returns its result."""
@@ -158,11 +156,18 @@ class RunningFleet:
         asyncio.run(_on_each([at.accounts], "TRUNCATE notifications"))
         Path(at.push_log).unlink(missing_ok=True)
 
+    def kill(self) -> None:
+        """End `up` as a crash does, with no time to stop anything."""
+        self._end = -signal.SIGKILL
+        self.process.kill()
+        self.process.wait(STOP_SECONDS)
+
     def stop(self) -> None:
-        """Stop it as a person does; it must end in good order."""
-        self.process.send_signal(signal.SIGTERM)
+        """Stop it as a person does, unless it was killed; it must end in good order."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
         status = self.process.wait(STOP_SECONDS)
-        assert status == 0, f"up ended with status {status}\n{self.log_tails()}"
+        assert status == self._end, f"up ended with status {status}\n{self.log_tails()}"
 
     def log_tails(self, lines: int = 15) -> str:
         """The last lines of every log, for a failure's message."""
@@ -175,47 +180,38 @@ def up_log(folder: Path) -> Path:
     return folder.with_suffix(".up.log")
 
 
-def start_fleet(
+@contextmanager
+def running_fleet(
     folder: Path, scale: Mapping[str, int] | None = None, settings: Mapping[str, str] | None = None
-) -> RunningFleet:
-    """Start `up` on a data folder and wait until it says that it is ready.
+) -> Iterator[RunningFleet]:
+    """A fleet that `up` keeps running while the block runs, and that then stops with exit status 0.
 
     Args:
-        folder: is made where it is missing.
+        folder: its data folder; it is made where it is missing.
         scale: processes of a service, 1 where it is not named.
         settings: further environment of `up` and its services.
     """
-    options = [f"--scale={service}={count}" for service, count in (scale or {}).items()]
+    with httpx.Client(timeout=30) as client:
+        fleet = RunningFleet(folder, _start(folder, scale or {}, settings or {}), client)
+        try:
+            _wait_ready(fleet)
+            yield fleet
+        finally:
+            fleet.stop()
+
+
+def _start(folder: Path, scale: Mapping[str, int], settings: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    options = [f"--scale={service}={count}" for service, count in scale.items()]
     with up_log(folder).open("wb") as log:
-        process = subprocess.Popen(  # noqa: S603  # our own command line
+        return subprocess.Popen(  # noqa: S603  # our own command line
             [sys.executable, "-m", "fleet", "up", "--data", str(folder), *options],
             cwd=folder.parent,
-            env=environment(**(settings or {})),
+            env=environment(**settings),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             start_new_session=True,
         )
-    fleet = RunningFleet(folder, process)
-    try:
-        _wait_ready(fleet)
-    except BaseException:
-        process.terminate()
-        process.wait(STOP_SECONDS)
-        raise
-    return fleet
-
-
-@contextmanager
-def running_fleet(
-    folder: Path, scale: Mapping[str, int] | None = None, settings: Mapping[str, str] | None = None
-) -> Iterator[RunningFleet]:
-    """A fleet that runs while the block runs, and then stops with exit status 0; see `start_fleet`."""
-    fleet = start_fleet(folder, scale, settings)
-    try:
-        yield fleet
-    finally:
-        fleet.stop()
 
 
 def _wait_ready(fleet: RunningFleet) -> None:

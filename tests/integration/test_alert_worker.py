@@ -29,7 +29,7 @@ from shared.schema.shards import alerts
 from shared.shard_map import ShardMap
 from shared.topology import NOTIFICATIONS_STANDARD
 from tests.integration.conftest import SHARDS, Probe
-from tests.integration.crashing import Crashing, CrashError
+from tests.integration.crashing import CrashError, Crashing
 
 NOW = datetime(2026, 10, 1, 12, tzinfo=UTC)
 DAY = date(2026, 12, 24)
@@ -37,7 +37,7 @@ SHARD_MAP = ShardMap.even(SHARDS)
 
 
 def change(
-    price: int, previous: int | None, origin: str = "JFK", destination: str = "LHR", **more: Any
+    price: int, previous: int | None, origin: str = "JFK", destination: str = "LHR", **more: object
 ) -> dict[str, Any]:
     return {
         "origin": origin,
@@ -72,7 +72,7 @@ async def handle(broker: Broker, engines: Sequence[AsyncEngine], *changes: dict[
     return settlement
 
 
-async def alert(engines: Sequence[AsyncEngine], armed: int, route: str = "NYC-LON", **more: Any) -> UUID:
+async def alert(engines: Sequence[AsyncEngine], armed: int, route: str = "NYC-LON", **more: object) -> UUID:
     """Make an alert on the shard of its route."""
     values = {
         "id": uuid4(),

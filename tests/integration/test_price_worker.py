@@ -28,7 +28,7 @@ from shared.money import Rates
 from shared.settings import DEFAULT_RATES_FILE
 from shared.topology import CHANGES_ALERTS
 from tests.integration.conftest import Probe
-from tests.integration.crashing import Crashing, CrashError
+from tests.integration.crashing import CrashError, Crashing
 
 NOW = datetime.now(UTC).replace(microsecond=0)  # boards expire by Redis' own clock
 DEPARTURE = NOW.date() + timedelta(days=30)
@@ -67,7 +67,10 @@ async def on_boards(redis: Redis) -> Prices:
     """Price and instant of every fare on every board, by board and flight number."""
     found = {}
     for key in await redis.keys("fares:*"):
-        rows = layout.parse([await redis.get(key)]).rows
+        assert isinstance(key, bytes)
+        value = await redis.get(key)
+        assert isinstance(value, bytes)
+        rows = layout.parse([value]).rows
         for row, price, seen in zip(rows, layout.prices(rows), layout.observations(rows), strict=True):
             flight = unpack_fare(int(row["fare"])).flight_number or ""
             found[key.decode(), flight] = (int(price), int(seen))
