@@ -15,6 +15,7 @@ from uuid import uuid4
 
 import asyncpg
 import httpx
+import psutil
 from redis import Redis
 
 from fleet import addresses
@@ -35,29 +36,32 @@ def environment(**settings: str) -> dict[str, str]:
     return inherited | {"PYTHONPATH": str(REPOSITORY)} | settings
 
 
-def farelark(*arguments: str | Path, folder: Path, settings: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
-    """Start a command on the fleet of a data folder, its output in pipes."""
-    command = [sys.executable, "-m", "fleet", *map(str, arguments), "--data", str(folder)]
-    return subprocess.Popen(  # noqa: S603  # our own command line
-        command,
-        cwd=folder.parent,
+def finished(
+    *arguments: str | Path, cwd: Path, settings: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end, whatever its exit status."""
+    return subprocess.run(  # noqa: S603  # our own command line
+        [sys.executable, "-m", "fleet", *map(str, arguments)],
+        cwd=cwd,
         env=environment(**(settings or {})),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
         text=True,
+        timeout=COMMAND_SECONDS,
+        check=False,
     )
 
 
-def finished(
-    *arguments: str | Path, folder: Path, settings: Mapping[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    """Run a command on the fleet of a data folder to its end, whatever its exit status."""
-    process = farelark(*arguments, folder=folder, settings=settings)
+def processes_below(folder: Path) -> list[psutil.Process]:
+    """The living processes that work in a folder, as all that a fleet starts do."""
+    return [process for process in psutil.process_iter() if _working_directory(process).is_relative_to(folder)]
+
+
+def _working_directory(process: psutil.Process) -> Path:
     try:
-        output, errors = process.communicate(timeout=COMMAND_SECONDS)
-    finally:
-        process.kill()
-    return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
+        return Path(process.cwd())
+    except psutil.Error:  # it has ended, or is none of ours
+        return Path("/")
 
 
 class Traveller:
@@ -115,9 +119,15 @@ class RunningFleet:
         """Register somebody."""
         return Traveller(self.client, self.addresses.api, devices)
 
+    def log_in(self, traveller: Traveller) -> dict[str, Any]:
+        """Log somebody in who registered before."""
+        answer = self.client.post(f"{self.addresses.api}/api/auth/login", json=traveller.credentials)
+        assert answer.is_success, answer.text
+        return dict(answer.json())
+
     def run(self, *arguments: str | Path) -> dict[str, Any]:
         """Run a command that must succeed with `--json`; returns its result."""
-        done = finished(*arguments, "--json", folder=self.folder)
+        done = finished(*arguments, "--json", "--data", self.folder, cwd=self.folder.parent)
         assert done.returncode == 0, f"{arguments}: exit status {done.returncode}\n{done.stderr}\n{self.log_tails()}"
         return dict(json.loads(done.stdout.splitlines()[-1]))
 

@@ -6,13 +6,12 @@ from typing import Any
 
 import pytest
 
-from fleet.addresses import REPOSITORY
-from tests.e2e.model import Fare, Model, Rates, read_days, shifted
+from tests.e2e.model import Fare, Model, read_days, shifted
+from tests.e2e.rates import RATES
 from tests.e2e.running_fleet import RunningFleet
 from tests.e2e.wishes import Wishes
 from tests.real_data import real_file
 
-RATES = Rates(REPOSITORY / "shared" / "rates" / "reference_rates.csv")
 ALERTS = 300
 
 Pushes = dict[tuple[str, str], list[tuple[int, str, str]]]

@@ -129,6 +129,16 @@ async def test_a_message_with_strange_properties_is_delivered_like_those_around_
     assert await probe.all(FARES) == []
 
 
+@pytest.mark.parametrize("forgery", ["timestamp of -1", "timestamp of -1 in a header"])
+async def test_a_timestamp_that_cannot_be_read_costs_no_other_property(
+    broker: Broker, probe: Probe, forgery: str
+) -> None:
+    inbox = Inbox()
+    async with consuming(broker, inbox):
+        await publish_forged(probe, b"strange", FORGERIES[forgery])
+        assert (await inbox.next()).content_type == "text/plain"
+
+
 async def test_a_routing_key_that_is_not_utf_8_harms_nobody(broker: Broker, probe: Probe) -> None:
     """A fanout exchange takes any."""
     arrived = asyncio.Queue[Delivery]()
