@@ -39,6 +39,7 @@ from shared.topology import WorkQueue
 
 HEARTBEAT_S: Final = 10
 PUBLISH_TIMEOUT_S: Final = 10.0
+_UNCONFIRMED: Final = 500  # messages in flight at once: the deadline of one must not run while it queues here
 _CONNECT_TIMEOUT_S: Final = 5.0
 _CONSUME_ATTEMPTS: Final = 5
 _LONGEST_CONTENT_TYPE: Final = 63  # characters; republished, the property must fit 255 bytes
@@ -82,6 +83,7 @@ class Broker:
         self._publishing = publishing
         self._channel = channel
         self._subscriptions: list[Subscription] = []
+        self._slots = asyncio.Semaphore(_UNCONFIRMED)
 
     @classmethod
     async def connect(cls, url: str, name: str) -> "Broker":
@@ -104,7 +106,7 @@ class Broker:
         Raises:
             UnavailableError: it is not confirmed; it may have landed all the same.
         """
-        async with _reaching_rabbitmq(PUBLISH_TIMEOUT_S):
+        async with self._slots, _reaching_rabbitmq(PUBLISH_TIMEOUT_S):
             exchange = await self._channel.get_exchange(message.exchange, ensure=False)
             await exchange.publish(message.to_amqp(), message.routing_key, mandatory=True)
 

@@ -8,7 +8,7 @@ import pytest
 from fleet.servers.children import children_in
 from fleet.servers.errors import ProgramsMissingError
 from fleet.servers.programs import install_missing, missing
-from fleet.servers.start import Servers, start_servers
+from tests.private_servers import Servers, start_servers
 
 DATABASES = ("accounts", "shard0", "shard1", "shard2", "shard3")
 

@@ -1,7 +1,6 @@
 """The demo as a script runs it."""
 
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -32,5 +31,5 @@ def test_the_demo_balances_its_books_and_leaves_nothing_behind(server_programs: 
     assert result["fares"] == 2 * FARES
     assert 0 < result["claims"] == result["notifications"] == result["pushes"]
     assert result["dead_lettered"] == 0
-    assert os.listdir(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
     assert processes_below(tmp_path) == []

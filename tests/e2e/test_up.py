@@ -16,7 +16,7 @@ from tests.e2e.running_fleet import RunningFleet, finished, processes_below, run
 pytestmark = pytest.mark.timeout(300)
 NOW = datetime.now(UTC)
 DEPARTURE = (NOW + timedelta(30)).date()
-BOARD = f"fares:{{JFK-LHR}}:{DEPARTURE}".encode()
+BOARD = f"fares:JFK-LHR:{DEPARTURE}".encode()
 
 
 @pytest.fixture

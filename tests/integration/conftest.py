@@ -13,12 +13,12 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from fleet.migrations import migrate
-from fleet.servers.start import Servers
 from shared.broker import Broker
 from shared.databases import open_engine
 from shared.fare_boards.store import BoardStore
 from shared.management import open_management
 from shared.topology import WORK_QUEUES
+from tests.private_servers import Servers
 
 SHARDS = ("shard0", "shard1", "shard2", "shard3")
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from fleet.servers.start import Servers
 from tests.integration.running_api import PASSWORD, RunningApi, running_api, settings_over
+from tests.private_servers import Servers
 
 DEVICE = {"platform": "ios", "locale": "de-CH", "time_zone": "Europe/Zurich", "app_version": "2.1"}
 

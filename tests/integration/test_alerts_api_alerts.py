@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from fleet.servers.start import Servers
 from shared.shard_map import ShardMap
 from tests.integration.running_api import RunningApi, running_api, settings_over, wish
+from tests.private_servers import Servers
 
 # Their routes to London lie in all three shards.
 ORIGINS = ("NYC", "PAR", "ROM", "BER", "MAD", "TYO", "CHI", "BCN")

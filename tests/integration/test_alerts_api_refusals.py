@@ -8,9 +8,9 @@ from uuid import uuid4
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from fleet.servers.start import Servers
 from services.alerts_api.tokens import AccessTokens
 from tests.integration.running_api import PASSWORD, RunningApi, running_api, settings_for, settings_over, wish
+from tests.private_servers import Servers
 
 PROBLEM = "application/problem+json"
 NOWHERE = "postgresql://farelark:hunter2@127.0.0.1:1/none"

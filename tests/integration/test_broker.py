@@ -1,8 +1,6 @@
 """The broker module on a real RabbitMQ: confirms, strange properties, settlement, and connections that end."""
 
 import asyncio
-import struct
-from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -15,7 +13,6 @@ from pamqp.commands import Basic
 from pamqp.header import ContentHeader
 
 import shared.broker
-from fleet.servers.start import Servers
 from shared.broker import HEARTBEAT_S, Broker, Outgoing
 from shared.consumer import Consumer
 from shared.deliveries import Delivery
@@ -23,8 +20,10 @@ from shared.errors import UnavailableError
 from shared.health import Health
 from shared.management import open_management
 from shared.topology import CHANGES, CHANGES_ALERTS, FARES_INGEST, WorkQueue
+from tests.forged_properties import readable_forgeries, unreadable_forgeries
 from tests.integration.conftest import Probe
 from tests.integration.inbox import Inbox, consuming, eventually_publish
+from tests.private_servers import Servers
 
 FARES = FARES_INGEST.name
 
@@ -51,62 +50,7 @@ async def close_connections(servers: Servers) -> None:
             await session.delete(f"/api/connections/{quote(connection['name'])}")
 
 
-class ForgedProperties(Basic.Properties):
-    """Properties that are sent as these very bytes."""
-
-    def __init__(self, raw: bytes) -> None:
-        super().__init__(message_id="forged")
-        self.raw = raw
-
-    def marshal(self) -> bytes:
-        """The flags and values as they are."""
-        return self.raw
-
-
-def short(text: bytes) -> bytes:
-    return bytes([len(text)]) + text
-
-
-def forged(flags: Sequence[int], *values: bytes) -> ForgedProperties:
-    """Properties by the bits of their flags, from the content type's 15 downwards, and their encoded values."""
-    return ForgedProperties(struct.pack(">H", sum(1 << flag for flag in flags)) + b"".join(values))
-
-
-def table(*fields: bytes) -> bytes:
-    content = b"".join(fields)
-    return struct.pack(">I", len(content)) + content
-
-
-CONTENT_TYPE, ENCODING, HEADERS, PRIORITY, TIMESTAMP = 15, 14, 13, 11, 6
-PLAIN = short(b"text/plain")
-
-
-def nested(depth: int) -> bytes:
-    inner = table()
-    for _ in range(depth):
-        inner = table(short(b"t") + b"F" + inner)
-    return inner
-
-
-FORGERIES = {
-    "timestamp of -1": forged([CONTENT_TYPE, TIMESTAMP], PLAIN, b"\xff" * 8),
-    "timestamp of -1 in a header": forged([CONTENT_TYPE, HEADERS], PLAIN, table(short(b"t") + b"T" + b"\xff" * 8)),
-    "priority of 255": forged([CONTENT_TYPE, PRIORITY], PLAIN, b"\xff"),
-    "nested tables": forged([CONTENT_TYPE, HEADERS], PLAIN, nested(3)),
-    "content type that is not UTF-8": forged([CONTENT_TYPE], short(b"\xff\xfe")),
-    "content type and encoding of 255 bytes": forged([CONTENT_TYPE, ENCODING], short(b"x" * 255), short(b"g" * 255)),
-    "header name that is not UTF-8": forged([CONTENT_TYPE, HEADERS], PLAIN, table(short(b"\xff") + b"t\x01")),
-    "header of 9 KB": forged(
-        [CONTENT_TYPE, HEADERS], PLAIN, table(short(b"baggage") + b"S" + struct.pack(">I", 9_000) + b"b" * 9_000)
-    ),
-    "forged death": forged(
-        [CONTENT_TYPE, HEADERS], PLAIN, table(short(b"x-death") + b"S" + struct.pack(">I", 4) + b"junk")
-    ),
-    "junk traceparent": forged(
-        [CONTENT_TYPE, HEADERS], PLAIN, table(short(b"traceparent") + b"S" + struct.pack(">I", 4) + b"junk")
-    ),
-    "compressed": forged([CONTENT_TYPE, ENCODING], PLAIN, short(b"gzip")),
-}
+FORGERIES = readable_forgeries("text/plain") | unreadable_forgeries("text/plain")
 
 
 async def publish_forged(probe: Probe, body: bytes, properties: Basic.Properties) -> None:
@@ -121,7 +65,7 @@ async def test_a_message_with_strange_properties_is_delivered_like_those_around_
     inbox = Inbox()
     async with consuming(broker, inbox):
         for body, sent in ((b"before", None), (b"strange", properties), (b"after", None)):
-            await publish_forged(probe, body, sent or forged([CONTENT_TYPE], PLAIN))
+            await publish_forged(probe, body, sent or Basic.Properties(content_type="text/plain"))
         received = {delivery.body: delivery for delivery in [await inbox.next() for _ in range(3)]}
         assert set(received) == {b"before", b"strange", b"after"}
         assert received[b"strange"].context.attempt == 0

@@ -7,12 +7,12 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from fleet.servers.start import Servers
 from shared import databases
 from shared.databases import open_engine, reaching
 from shared.errors import UnavailableError
 from tests.integration.fresh_databases import create_databases
 from tests.integration.silent_server import silent_server
+from tests.private_servers import Servers
 
 
 @pytest.fixture

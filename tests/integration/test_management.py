@@ -6,7 +6,6 @@ from typing import Any
 import aiohttp
 import pytest
 
-from fleet.servers.start import Servers
 from shared.broker import Broker, Outgoing
 from shared.errors import UnavailableError
 from shared.management import open_management
@@ -21,6 +20,7 @@ from shared.topology import (
     policies,
 )
 from tests.integration.conftest import Probe
+from tests.private_servers import Servers
 
 
 async def test_every_queue_is_a_durable_quorum_queue_under_a_policy_of_its_own(topology: Servers) -> None:

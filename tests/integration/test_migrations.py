@@ -16,12 +16,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fleet import migrations
 from fleet.migrations import DAYS_AHEAD, TURN, TableLockedError, migrate
-from fleet.servers.start import Servers
 from shared.databases import open_engine
 from shared.errors import UnavailableError
 from shared.schema import accounts, shards
 from shared.schema.accounts import notifications
 from tests.integration.fresh_databases import create_databases
+from tests.private_servers import Servers
 
 TODAY = date(2026, 11, 22)
 

@@ -13,7 +13,6 @@ from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from fleet.migrations import migrate
-from fleet.servers.start import Servers
 from services.notifier.gateway import Gateway, Outcome, Push, Verdict
 from services.notifier.handler import NotificationHandler
 from services.notifier.push_log import PushLog
@@ -24,6 +23,7 @@ from shared.errors import UnavailableError
 from shared.failpoints import Failpoints
 from shared.messages.notifications import JSON, Fare, Notification, encode, notification_id
 from shared.schema.accounts import devices, notifications, users
+from tests.private_servers import Servers
 
 NOW = datetime(2026, 10, 1, 23, 59, tzinfo=UTC)
 AFTER_MIDNIGHT = datetime(2026, 10, 2, 0, 1, tzinfo=UTC)

@@ -18,7 +18,7 @@ from redis import Redis
 from fleet.servers.children import Children, children_in
 from fleet.servers.errors import ChildFailedError, FolderInUseError, ProgramsMissingError
 from fleet.servers.records import load_records
-from fleet.servers.start import Servers, start_servers
+from tests.private_servers import Servers, start_servers
 
 pytestmark = pytest.mark.usefixtures("server_programs")
 
@@ -29,7 +29,7 @@ FLEET = """
 import signal, sys
 from pathlib import Path
 from fleet.servers.children import children_in
-from fleet.servers.start import start_servers
+from tests.private_servers import start_servers
 
 with children_in(Path(sys.argv[1]), print) as children:
     start_servers(children, ["accounts"], print)

@@ -1,4 +1,4 @@
-"""Start all three servers side by side; the slowest, RabbitMQ, sets the pace."""
+"""The servers that tests talk to, private to the run."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
