@@ -16,6 +16,8 @@ Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 Keys = npt.NDArray[np.uint64]
 
+_PRICE_BITS = 40
+
 
 @dataclass(frozen=True, slots=True)
 class Sightings:
@@ -57,6 +59,22 @@ class Changes:
     seen_before: Bools
     previous_price: Ints
     previous_reference: Ints
+
+    @property
+    def steps(self) -> Ints:
+        """What tells these changes of one batch apart: row and previous price in one number each."""
+        return self.row << _PRICE_BITS | self.previous_price
+
+    def beyond(self, steps: Ints) -> "Changes":
+        """Those that are not among these steps."""
+        new = ~np.isin(self.steps, steps)
+        return Changes(
+            row=self.row[new],
+            reference=self.reference[new],
+            seen_before=self.seen_before[new],
+            previous_price=self.previous_price[new],
+            previous_reference=self.previous_reference[new],
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import numpy as np
 import pyarrow as pa
 import structlog
 
@@ -59,12 +60,14 @@ class FaresHandler:
     async def _compare(self, fares: FareColumns, context: Context) -> None:
         """Work the fares into their boards; boards that another worker wrote meanwhile once more."""
         seen = latest(fares)
+        published = np.array([], dtype=np.int64)
         while len(seen.boards):
             keys = [redis_key(int(board)) for board in seen.boards]
             boards = await self._read_boards(keys)
             stale_before = int((self.clock() - self.fare_lifetime).timestamp() * 1000)
             comparison = compare(seen, boards, self.amounts, stale_before)
-            await self._publish(fares.rows, comparison.changes, context)
+            await self._publish(fares.rows, comparison.changes.beyond(published), context)
+            published = np.append(published, comparison.changes.steps)
             self.failpoints.hit("price_worker.changes_confirmed")
             seen = seen.on(await self._write(seen, keys, boards.headers, comparison))
 

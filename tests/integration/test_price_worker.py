@@ -19,7 +19,7 @@ from shared.errors import TransientError, UnavailableError, UnreadableError
 from shared.failpoints import Failpoints
 from shared.fakes import FakeAcknowledger, FakeBroker
 from shared.fare_boards import layout
-from shared.fare_boards.store import BoardStore
+from shared.fare_boards.store import BoardStore, Write
 from shared.messages.batches import ARROW, decode, encode
 from shared.messages.changes import CHANGES
 from shared.messages.fare_key import unpack_fare
@@ -29,6 +29,7 @@ from shared.settings import DEFAULT_RATES_FILE
 from shared.topology import CHANGES_ALERTS
 from tests.integration.conftest import Probe
 from tests.integration.crashing import CrashError, Crashing
+from tests.private_servers import Servers
 
 NOW = datetime.now(UTC).replace(microsecond=0)  # boards expire by Redis' own clock
 DEPARTURE = NOW.date() + timedelta(days=30)
@@ -109,6 +110,26 @@ async def test_an_older_sighting_changes_nothing(boards: BoardStore, redis: Redi
     await handle([batch(fare(15_000, minutes_ago=20))])
     assert await on_boards(redis) == before
     assert moves(broker) == [(None, 20_000)]
+
+
+class BeatenOnce(BoardStore):
+    """Another worker sees the flight 999 on the same board just before the first write."""
+
+    async def write(self, writes: Sequence[Write]) -> list[int]:
+        self.write = super().write  # type: ignore[method-assign]  # only once
+        await worker(FakeBroker(), self)([batch(fare(70_000, flight="999"))])
+        return await super().write(writes)
+
+
+async def test_a_board_that_is_merged_again_publishes_no_change_twice(
+    servers: Servers, boards: BoardStore, redis: Redis
+) -> None:
+    await worker(FakeBroker(), boards)([batch(fare(20_000, minutes_ago=90))])
+    broker, beaten = FakeBroker(), BeatenOnce(servers.redis.url)
+    assert await worker(broker, beaten)([batch(fare(15_000), fare(30_000, flight="118"))]) == [Done()]
+    await beaten.close()
+    assert sorted(moves(broker), key=str) == [(20_000, 15_000), (None, 30_000)]
+    assert sorted(price for price, _ in (await on_boards(redis)).values()) == [15_000, 30_000, 70_000]
 
 
 def random_batches(seed: int) -> list[list[dict[str, Any]]]:
