@@ -60,7 +60,7 @@ class Result:
         return self.claims == self.notifications and not self.dead_lettered
 
 
-async def run(fleet: LocalFleet, plan: Plan, console: Console) -> Result:
+async def run_demo(fleet: LocalFleet, plan: Plan, console: Console) -> Result:
     """Run the demo on a fleet that is ready and new.
 
     Raises:
@@ -81,7 +81,7 @@ async def run(fleet: LocalFleet, plan: Plan, console: Console) -> Result:
 
 async def _mend(fleet: LocalFleet, console: Console) -> None:
     while True:
-        fleet.mend(lambda line: console.print(escape(line), highlight=False))
+        fleet.supervisor.mend(lambda line: console.print(escape(line), highlight=False))
         await asyncio.sleep(_MEND_EVERY_S)
 
 
@@ -171,7 +171,7 @@ def show_result(result: Result, console: Console) -> None:
     console.print(verdict, highlight=False)
 
 
-def as_json(result: Result) -> str:
+def result_as_json(result: Result) -> str:
     """The summary as one JSON object."""
     return json.dumps(asdict(result))
 

@@ -22,7 +22,9 @@ class Pace:
     by_day: bool
 
 
-async def replay(history: History, addresses: Addresses, pace: Pace, advanced: Callable[[int, str], None]) -> int:
+async def replay_history(
+    history: History, addresses: Addresses, pace: Pace, advanced: Callable[[int, str], None]
+) -> int:
     """Publish a history in order of observation.
 
     Args:

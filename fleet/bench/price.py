@@ -52,7 +52,7 @@ class Result:
     ratio: float
 
 
-async def run(addresses: Addresses, fares: int, workers: int) -> Result:
+async def measure(addresses: Addresses, fares: int, workers: int) -> Result:
     """Measure on a running fleet of price workers with empty boards.
 
     Raises:
@@ -63,7 +63,7 @@ async def run(addresses: Addresses, fares: int, workers: int) -> Result:
         empty = (await redis.info("memory"))["used_memory"]
         await _fill(generator, addresses, chain)
         filled = (await redis.info("memory"))["used_memory"]
-        seconds, changes = await _measure(_bodies(generator, 1), addresses, chain, fares)
+        seconds, changes = await _measure_cycle(_bodies(generator, 1), addresses, chain, fares)
     ceiling_seconds = await _ceiling(generator, addresses.redis)
     return Result(
         fares=fares,
@@ -89,7 +89,7 @@ async def _fill(generator: Generator, addresses: Addresses, chain: Chain) -> Non
     await _compared(chain, generator.fares)
 
 
-async def _measure(bodies: Sequence[bytes], addresses: Addresses, chain: Chain, fares: int) -> tuple[float, int]:
+async def _measure_cycle(bodies: Sequence[bytes], addresses: Addresses, chain: Chain, fares: int) -> tuple[float, int]:
     before = (await chain.look()).metrics
     broker = await Broker.connect(addresses.amqp, "bench")
     started = time.monotonic()

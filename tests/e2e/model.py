@@ -100,10 +100,11 @@ class Rates:
 
 
 class Model:
-    """The fares seen so far, and the alerts by id."""
+    """The fares seen so far, how many of them were changes, and the alerts by id."""
 
     def __init__(self, rates: Rates, alerts: Mapping[str, Alert]) -> None:
         self.alerts = alerts
+        self.changes = 0
         self._rates = rates
         self._prices: dict[str, int] = {}
 
@@ -115,6 +116,7 @@ class Model:
     def _fall(self, fare: Fare) -> tuple[int, float, Fare] | None:
         """The price and the previous price in euro cents if the fare has changed and is cheaper."""
         before, self._prices[fare.key] = self._prices.get(fare.key), fare.price
+        self.changes += before != fare.price
         price = self._rates.euro_cents(fare.price, fare.currency)
         previous = math.inf if before is None else self._rates.euro_cents(before, fare.currency)
         return (price, previous, fare) if price < previous else None

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.running_fleet import finished, processes_below
+from tests.e2e.commands import finished, processes_below
 
 FARES, ALERTS = 20_000, 200
 KEYS = [

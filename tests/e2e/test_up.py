@@ -11,7 +11,8 @@ from redis import Redis as Client
 from fleet.servers import redis
 from fleet.servers.children import children_in
 from fleet.servers.redis import Redis
-from tests.e2e.running_fleet import RunningFleet, finished, processes_below, running_fleet
+from tests.e2e.commands import finished, processes_below
+from tests.e2e.running_fleet import RunningFleet, running_fleet
 
 pytestmark = pytest.mark.timeout(300)
 NOW = datetime.now(UTC)

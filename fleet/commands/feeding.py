@@ -1,0 +1,111 @@
+"""Commands that send fares through a fleet."""
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from fleet import addresses
+from fleet.addresses import DEFAULT_DATA
+from fleet.commands.options import Data, Json
+from fleet.commands.surroundings import passing_folder, reporting, sayer, stoppable
+from fleet.demo import Plan, result_as_json, run_demo, show_pushes, show_result
+from fleet.local import local_fleet
+from fleet.replay import Pace, replay_history
+from fleet.replaying import History, read
+from fleet.replaying import shift as shift_to_today
+from shared.messages.batches import MAX_ROWS
+
+_INTERRUPTED = 130
+
+
+class Barrier(StrEnum):
+    """After what to wait for the chain to drain."""
+
+    NONE = "none"
+    DAY = "day"
+
+
+def demo(
+    fares: Annotated[int, typer.Option(min=1_000, max=2_000_000, help="Fares in each cycle.")] = 500_000,
+    cycles: Annotated[int, typer.Option(min=1, max=100, help="Cycles after the priming one.")] = 3,
+    alerts: Annotated[int, typer.Option(min=1, max=100_000, help="Alerts made over HTTP.")] = 3_000,
+    seed: Annotated[int, typer.Option(help="The same fares and alerts for the same seed.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Show the whole chain at work on a fleet of its own, then stop it.
+
+    Travellers make alerts over HTTP, a priming cycle fills the fare boards, then prices move and pushes go out.
+    Exit status 0 means that every claim became one notification and nothing was left in any queue.
+    """
+    console = Console(stderr=as_json)
+    plan = Plan(fares=fares, cycles=cycles, alerts=alerts, seed=seed)
+    with (
+        reporting(),
+        stoppable(_INTERRUPTED),
+        passing_folder(console) as folder,
+        local_fleet(folder, sayer(console)) as fleet,
+    ):
+        result = asyncio.run(run_demo(fleet, plan, console))
+        console.print("\nsome of the pushes:")
+        show_pushes(Path(fleet.addresses.push_log), console)
+        show_result(result, console)
+    if as_json:
+        print(result_as_json(result))
+    if not result.balanced:
+        raise typer.Exit(1)
+
+
+def replay(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="CSV or NDJSON (plain or gzip), or Parquet.")],
+    barrier: Annotated[Barrier, typer.Option(help="When to wait until the chain has drained.")] = Barrier.NONE,
+    shift: Annotated[
+        bool,
+        typer.Option("--shift", help="Bring the first observation to today; stamp fares as seen now."),
+    ] = False,
+    batch_size: Annotated[int, typer.Option(min=1, max=MAX_ROWS, help="Fares a message.")] = MAX_ROWS,
+    data: Data = DEFAULT_DATA,
+    as_json: Json = False,
+) -> None:
+    """Publish the fares of files, in order of observation, to a running fleet."""
+    console = Console(stderr=True)
+    with reporting():
+        target = addresses.read(data)
+        history = read(files)
+        days = 0
+        if shift:
+            history, days = shift_to_today(history, datetime.now(UTC).date())
+            console.print(f"dates moved by {days:,} days", highlight=False)
+        elif (age := (datetime.now(UTC).date() - history.first_day).days) > 1:
+            console.print(f"these fares are {age:,} days old and may be set aside: --shift brings them to today")
+        pace = Pace(batch_size, restamp=shift, by_day=barrier is Barrier.DAY)
+        with _fare_progress(console, history) as advanced:
+            confirmed = asyncio.run(replay_history(history, target, pace, advanced))
+    _report_replay(console, history, confirmed, days, as_json=as_json)
+
+
+@contextmanager
+def _fare_progress(console: Console, history: History) -> Iterator[Callable[[int, str], None]]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        bar = progress.add_task("replaying", total=history.fares.num_rows)
+        yield lambda fares, day: progress.update(bar, advance=fares, description=f"replaying {day}")
+
+
+def _report_replay(console: Console, history: History, confirmed: int, days: int, *, as_json: bool) -> None:
+    if as_json:
+        counts = {"set_aside": dict(history.set_aside), "mapped": dict(history.mapped)}
+        print(json.dumps({"fares": confirmed, "shifted_days": days} | counts))
+        return
+    console.print(f"{confirmed:,} fares published and confirmed", highlight=False)
+    for what, reasons in (("set aside", history.set_aside), ("mapped", history.mapped)):
+        for reason, count in sorted(reasons.items()):
+            console.print(f"  {what}: {reason} {count:,}", highlight=False)

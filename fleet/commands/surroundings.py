@@ -1,0 +1,57 @@
+"""What surrounds a command: where its words go, how its errors are told, how it is stopped, where its files lie."""
+
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from fleet.servers.errors import ServersError
+from shared.errors import FarelarkError
+
+
+def sayer(console: Console) -> Callable[[str], None]:
+    """What prints a sentence as it is."""
+    return lambda line: console.print(escape(line), highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def reporting() -> Iterator[None]:
+    """End with one clear sentence on errors that a person can mend."""
+    try:
+        yield
+    except (FarelarkError, ServersError) as error:
+        sys.exit(f"farelark: {error}")
+
+
+@contextmanager
+def stoppable(status: int) -> Iterator[None]:
+    """Make Ctrl-C and SIGTERM leave the block in order, and the process with this exit status."""
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise typer.Exit(status) from None
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+@contextmanager
+def passing_folder(console: Console) -> Iterator[Path]:
+    """A new folder that is removed at the end, but kept for its logs when the block fails."""
+    folder = Path(tempfile.mkdtemp(prefix="farelark-"))
+    try:
+        yield folder
+    except (FarelarkError, ServersError):
+        console.print(f"the logs are kept in {folder / 'logs'}", highlight=False)
+        raise
+    except BaseException:
+        shutil.rmtree(folder)
+        raise
+    shutil.rmtree(folder)
