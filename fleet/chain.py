@@ -1,8 +1,9 @@
 """The running chain as one thing: how full its queues are, what its workers have done, and when it is at rest.
 
 The broker's numbers are samples up to a tick old, and each queue takes its own, so one look at empty queues
-proves nothing. The chain is at rest when two looks, more than a tick apart, show empty queues and no worker has
-settled a message in between: a message under way would have sat in one queue all that time, and be seen there.
+proves nothing. The chain is at rest when two looks, more than a tick apart, show empty queues and idle workers, and
+no worker has settled a message in between: a message under way would have sat in one place all that time, and be
+seen there.
 """
 
 import asyncio
@@ -21,9 +22,8 @@ from shared.errors import FarelarkError
 from shared.management import Depth, Management, open_management
 from shared.topology import WORK_QUEUES
 
-_MARGIN_S: Final = 0.05
+_MARGIN_S: Final = 0.1
 _SCRAPE_TIMEOUT_S: Final = 5.0
-_SETTLED: Final = "farelark_messages_total"
 
 Depths = Mapping[str, Depth]
 Metrics = Mapping[str, float]
@@ -43,6 +43,16 @@ class Look:
 
     depths: Depths
     metrics: Metrics
+
+    @property
+    def busy(self) -> bool:
+        """Whether a queue holds a message or a worker has one in hand, by the broker's word or its own."""
+        return bool(_busy(self.depths) or self.metrics.get("farelark_messages_in_hand"))
+
+    @property
+    def settled(self) -> float:
+        """How many messages the workers have ever settled."""
+        return self.metrics.get("farelark_messages_total", 0)
 
 
 class Chain:
@@ -93,7 +103,7 @@ class Chain:
         while True:
             look = await self.look()
             seen(look)
-            settled = None if _busy(look.depths) else look.metrics.get(_SETTLED, 0)  # absent before the first message
+            settled = None if look.busy else look.settled
             if settled is not None and settled == before:
                 return
             if time.monotonic() > deadline:

@@ -13,7 +13,7 @@ On a stop the consumer takes no more, hands back what it had not begun and finis
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -192,6 +192,14 @@ class Consumer:
                 headers=delivery.context.headers() | headers,
             )
         )
+
+
+def count_set_aside(queue: WorkQueue, set_aside: Mapping[str, int], delivery: Delivery) -> None:
+    """Count the invalid documents of a message by reason, once the others have had their effect."""
+    for reason, count in set_aside.items():
+        metrics.SET_ASIDE.labels(queue.name, reason).inc(count)
+    if set_aside:
+        log.info("documents_set_aside", queue=queue.name, reasons=dict(set_aside), message_id=delivery.message_id)
 
 
 async def _hand_back(batch: Sequence[Delivery]) -> None:

@@ -1,6 +1,7 @@
 """From a message of changes to claimed alerts and confirmed notifications."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,6 +15,7 @@ from services.alert_worker.matching import Claim, claims
 from services.alert_worker.store import ShardStore
 from shared import metrics
 from shared.broker import Broker, Outgoing
+from shared.consumer import count_set_aside
 from shared.deliveries import Context, Delivery, Done, Retry, Settlement
 from shared.errors import UnavailableError
 from shared.failpoints import Failpoints
@@ -47,21 +49,20 @@ class ChangesHandler:
         return [await self._handle(delivery) for delivery in deliveries]
 
     async def _handle(self, delivery: Delivery) -> Settlement:
-        changes = self._read(delivery)
+        changes, set_aside = self._read(delivery)
         parts = falls_by_shard(changes, self.shard_map)
         outcomes = await asyncio.gather(
             *(self._claim(shard, falls, delivery.context) for shard, falls in parts.items()), return_exceptions=True
         )
+        settlement = _settlement(dict(zip(parts, outcomes, strict=True)), parts, self.shards)
         metrics.CHANGES_MATCHED.inc(len(changes.board))
-        return _settlement(dict(zip(parts, outcomes, strict=True)), parts, self.shards)
+        count_set_aside(CHANGES_ALERTS, set_aside, delivery)
+        return settlement
 
-    def _read(self, delivery: Delivery) -> FareColumns:
+    def _read(self, delivery: Delivery) -> tuple[FareColumns, Counter[str]]:
         decoded = decode(CHANGES, delivery.body, delivery.content_type)
         changes, faults = validate(decoded.rows, self.clock(), _CHANGE_LIFETIME, check_amounts)
-        for reason, count in (*decoded.set_aside.items(), *faults.items()):
-            metrics.SET_ASIDE.labels(CHANGES_ALERTS.name, reason).inc(count)
-            log.info("documents_set_aside", reason=reason, count=count, message_id=delivery.message_id)
-        return changes
+        return changes, Counter(decoded.set_aside) + Counter(faults)
 
     async def _claim(self, shard: int, falls: Falls, context: Context) -> None:
         """Claim one shard's part in one transaction, the publish inside it."""

@@ -85,6 +85,21 @@ class Comparison:
     values: dict[int, bytes]
 
 
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """What became of each of n sightings.
+
+    `at` is where its fare stands among the rows of all boards, or should; `known` whether it does; `newer` whether
+    the sighting has an effect; `changed` whether it changes the price; `reference` is its reference amount.
+    """
+
+    at: Ints
+    known: Bools
+    newer: Bools
+    changed: Bools
+    reference: Ints
+
+
 def latest(fares: FareColumns) -> Sightings:
     """Keep one sighting of each fare: the latest, and of two at the same instant the cheaper.
 
@@ -111,18 +126,20 @@ def compare(seen: Sightings, boards: Boards, amounts: ReferenceAmounts, stale_be
 
     A sighting that is older than its row, or as old and not cheaper, has no effect.
     """
-    at, known = _locate(seen, boards)
-    row = at[known]
-    newer = np.ones(len(at), dtype=bool)
-    newer[known] = _supersedes(seen, known, boards.rows[row])
-    changed = ~known | newer
-    changed[known] &= seen.price[known] != layout.prices(boards.rows[row])
-    currency = currency_of(seen.fare)
-    reference = amounts.of(seen.price, currency)
-    changes = _changes(seen, boards.rows, at, changed, known, reference, amounts, currency)
-    rows, offsets = _merge(seen, boards, at, known, newer, changed, reference, stale_before)
-    touched = np.unique(seen.board[newer])
+    verdicts = _judge(seen, boards, amounts)
+    changes = _changes(seen, boards.rows, verdicts, amounts)
+    rows, offsets = _merge(seen, boards, verdicts, stale_before)
+    touched = np.unique(seen.board[verdicts.newer])
     return Comparison(changes, _values(touched, boards, rows, offsets))
+
+
+def _judge(seen: Sightings, boards: Boards, amounts: ReferenceAmounts) -> Verdicts:
+    at, known = _locate(seen, boards)
+    rows = boards.rows[at[known]]
+    newer, changed = np.ones(len(at), dtype=bool), np.ones(len(at), dtype=bool)
+    newer[known] = _supersedes(seen, known, rows)
+    changed[known] = newer[known] & (seen.price[known] != layout.prices(rows))
+    return Verdicts(at, known, newer, changed, amounts.of(seen.price, currency_of(seen.fare)))
 
 
 def _locate(seen: Sightings, boards: Boards) -> tuple[Ints, Bools]:
@@ -150,55 +167,37 @@ def _supersedes(seen: Sightings, known: Bools, rows: Rows) -> Bools:
     return (observed_at > row_observed_at) | ((observed_at == row_observed_at) & cheaper)
 
 
-def _changes(
-    seen: Sightings,
-    rows: Rows,
-    at: Ints,
-    changed: Bools,
-    known: Bools,
-    reference: Ints,
-    amounts: ReferenceAmounts,
-    currency: Ints,
-) -> Changes:
-    previous_price = np.zeros(len(at), dtype=np.int64)
-    previous_reference = np.zeros(len(at), dtype=np.int64)
-    old = rows[at[known]]
-    previous_price[known] = layout.prices(old)
+def _changes(seen: Sightings, rows: Rows, verdicts: Verdicts, amounts: ReferenceAmounts) -> Changes:
+    changed = verdicts.changed
+    seen_before = verdicts.known[changed]
+    previous_price = np.zeros(len(seen_before), dtype=np.int64)
+    previous_reference = np.zeros(len(seen_before), dtype=np.int64)
+    old = rows[verdicts.at[changed & verdicts.known]]
+    previous_price[seen_before] = layout.prices(old)
     # The higher of then and now: a move of the rates alone neither fires an alert nor makes it deaf.
-    previous_reference[known] = np.maximum(
-        old["reference"].astype(np.int64), amounts.of(previous_price[known], currency[known])
-    )
-    return Changes(
-        seen.row[changed], reference[changed], known[changed], previous_price[changed], previous_reference[changed]
-    )
+    today = amounts.of(layout.prices(old), currency_of(old["fare"]))
+    previous_reference[seen_before] = np.maximum(old["reference"], today)
+    return Changes(seen.row[changed], verdicts.reference[changed], seen_before, previous_price, previous_reference)
 
 
-def _merge(
-    seen: Sightings,
-    boards: Boards,
-    at: Ints,
-    known: Bools,
-    newer: Bools,
-    changed: Bools,
-    reference: Ints,
-    stale_before: int,
-) -> tuple[Rows, Ints]:
+def _merge(seen: Sightings, boards: Boards, verdicts: Verdicts, stale_before: int) -> tuple[Rows, Ints]:
     """All rows with the sightings worked in and stale rows left out, and where each board then begins."""
-    rows = boards.rows.copy()
-    repriced, sighted = known & changed, known & newer
-    layout.put_prices(rows, at[repriced], seen.price[repriced], reference[repriced])
-    layout.put_observations(rows, at[sighted], seen.observed_at[sighted])
-    added = np.zeros(int((~known).sum()), dtype=layout.ROW)
-    added["fare"] = seen.fare[~known]
-    everywhere = np.arange(len(added))
-    layout.put_prices(added, everywhere, seen.price[~known], reference[~known])
-    layout.put_observations(added, everywhere, seen.observed_at[~known])
+    new, changed, newer = ~verdicts.known, verdicts.changed, verdicts.newer
     owner = np.repeat(np.arange(len(boards.headers)), np.diff(boards.offsets))
-    rows = np.insert(rows, at[~known], added)
-    owner = np.insert(owner, at[~known], seen.board[~known])
+    owner = np.insert(owner, verdicts.at[new], seen.board[new])
+    rows = np.insert(boards.rows, verdicts.at[new], _blank_rows(seen.fare[new]))
+    now_at = verdicts.at + np.cumsum(new) - new  # each stands behind the new ones before it
+    layout.put_prices(rows, now_at[changed], seen.price[changed], verdicts.reference[changed])
+    layout.put_observations(rows, now_at[newer], seen.observed_at[newer])
     fresh = layout.observations(rows) >= stale_before
     counts = np.bincount(owner[fresh], minlength=len(boards.headers))
     return rows[fresh], np.concatenate(([0], np.cumsum(counts)))
+
+
+def _blank_rows(fares: Keys) -> Rows:
+    rows = np.zeros(len(fares), dtype=layout.ROW)
+    rows["fare"] = fares
+    return rows
 
 
 def _values(touched: Ints, boards: Boards, rows: Rows, offsets: Ints) -> dict[int, bytes]:

@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
-import structlog
 
 from services.price_worker.comparison import Changes, Comparison, Sightings, compare, latest
 from services.price_worker.conversion import ReferenceAmounts
 from shared import metrics
 from shared.broker import Broker, Outgoing
+from shared.consumer import count_set_aside
 from shared.deliveries import Context, Delivery, Done, Settlement
 from shared.errors import TransientError
 from shared.failpoints import Failpoints
@@ -24,8 +24,6 @@ from shared.messages.columns import FareColumns, validate
 from shared.messages.fares import FARES
 from shared.topology import CHANGES as CHANGES_EXCHANGE
 from shared.topology import FARES_INGEST
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +47,7 @@ class FaresHandler:
         await self._compare(fares, delivery.context)
         self.failpoints.hit("price_worker.boards_written")
         metrics.FARES.inc(len(fares.board))
-        _count_set_aside(set_aside, delivery)
+        count_set_aside(FARES_INGEST, set_aside, delivery)
         return Done()
 
     def _read(self, delivery: Delivery) -> tuple[FareColumns, Counter[str]]:
@@ -119,10 +117,3 @@ def to_batch(fares: pa.RecordBatch, changes: Changes) -> pa.RecordBatch:
     for name, column in added.items():
         rows = rows.append_column(CHANGES.schema.field(name), column)
     return rows
-
-
-def _count_set_aside(set_aside: Counter[str], delivery: Delivery) -> None:
-    for reason, count in set_aside.items():
-        metrics.SET_ASIDE.labels(FARES_INGEST.name, reason).inc(count)
-    if set_aside:
-        log.info("documents_set_aside", reasons=dict(set_aside), message_id=delivery.message_id)

@@ -7,7 +7,7 @@ starts at a random one, so that equal headers mean equal boards. A row is 23 byt
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import date
 from typing import Final
 
 import numpy as np
@@ -34,7 +34,8 @@ ROW: Final = np.dtype(
 )
 MAX_REFERENCE: Final = 2**32 - 1
 _VERSION_BITS: Final = 56
-_KEPT_AFTER_DEPARTURE: Final = timedelta(days=2)  # the departure date may last that long somewhere
+_DAYS_KEPT_AFTER_DEPARTURE: Final = 2  # the departure date may last that long somewhere
+_EPOCH: Final = date(1970, 1, 1)
 
 Ints = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.void]
@@ -118,6 +119,5 @@ def redis_key(board: int) -> str:
 
 def expires_at(board: int) -> int:
     """When Redis may forget the board, in seconds since 1970."""
-    departure = unpack_board(board).departure_date
-    midnight = datetime(departure.year, departure.month, departure.day, tzinfo=UTC)
-    return int((midnight + _KEPT_AFTER_DEPARTURE).timestamp())
+    days = (unpack_board(board).departure_date - _EPOCH).days + _DAYS_KEPT_AFTER_DEPARTURE
+    return days * 24 * 3600

@@ -6,6 +6,7 @@ of its parts from left to right. A board key holds origin, destination and both 
 """
 
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -81,6 +82,7 @@ def pack_boards(origin: Ints, destination: Ints, departure: Ints, returning: Int
     return key
 
 
+@lru_cache(maxsize=4_096)  # a batch asks about each of its hundreds of boards more than once
 def unpack_board(key: int) -> Board:
     """Read one board key back."""
     returning = key & (2**_DAY_BITS - 1)
