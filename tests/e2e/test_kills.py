@@ -15,6 +15,8 @@ from fleet.replaying import Batch, batches, read, shift, stamp
 from tests.e2e.running_fleet import RunningFleet, Traveller, running_fleet
 from tests.real_data import real_file
 
+pytestmark = pytest.mark.timeout(300)
+
 FAILPOINTS = (
     "price_worker.received",
     "price_worker.changes_confirmed",

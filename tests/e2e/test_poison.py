@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import aio_pika
 import httpx
+import pytest
 from aiormq.abc import AbstractChannel
 from pamqp.commands import Basic
 from prometheus_client.parser import text_string_to_metric_families
@@ -25,6 +26,8 @@ from shared.messages.fares import FARES
 from shared.topology import CHANGES_ALERTS, FARES_INGEST, NOTIFICATIONS_STANDARD, WORK_QUEUES
 from tests.e2e.running_fleet import RunningFleet
 from tests.forged_properties import readable_forgeries, unreadable_forgeries
+
+pytestmark = pytest.mark.timeout(300)
 
 GOOD_FARES = 100_000
 TODAY = datetime.now(UTC).date()
