@@ -64,8 +64,8 @@ def local_fleet(
             say("applying migrations and topology")
             asyncio.run(_prepare(backends, say))
             yield _start_services(children, backends, say, scale or {}, settings or {})
-            say("stopping")
         finally:
+            say("stopping")
             addresses.forget(folder)
 
 

@@ -1,16 +1,17 @@
 """A look at a running fleet: its queues, its processes and what they have counted."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import httpx
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from fleet.addresses import Addresses, Service
 from fleet.chain import open_chain
 from fleet.ledger import Ledger, count
 from shared.management import Depth
+from shared.topology import WORK_QUEUES
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +47,32 @@ async def take(addresses: Addresses) -> Snapshot:
 
 def show(snapshot: Snapshot, console: Console) -> None:
     """Print the snapshot as tables."""
-    queues = Table("queue", "ready", "in hand")
-    for name, depth in sorted(snapshot.queues.items()):
-        queues.add_row(name, f"{depth.ready:,}", f"{depth.in_hand:,}")
-    processes = Table("process", "pid", "state")
-    for process in snapshot.processes:
+    console.print(_queues(snapshot.queues), _processes(snapshot.processes), _totals(snapshot.ledger))
+
+
+def _queues(depths: dict[str, Depth]) -> Table:
+    table = Table("queue", *(Column(name, justify="right") for name in ("ready", "in hand", "to retry", "dead")))
+    nothing = Depth(0, 0)
+    for queue in WORK_QUEUES:
+        depth, dead = depths.get(queue.name, nothing), depths.get(queue.dead, nothing)
+        to_retry = sum(depths.get(name, nothing).ready for name, _ in queue.retries)
+        table.add_row(queue.name, *(f"{count:,}" for count in (depth.ready, depth.in_hand, to_retry, dead.ready)))
+    return table
+
+
+def _processes(processes: list[Process]) -> Table:
+    table = Table("process", "pid", "state")
+    for process in processes:
         state = "ready" if process.ready else f"waiting for {', '.join(process.missing) or 'an answer'}"
-        processes.add_row(process.name, str(process.pid), state)
-    console.print(queues, processes, snapshot.ledger)
+        table.add_row(process.name, str(process.pid), state)
+    return table
+
+
+def _totals(ledger: Ledger) -> Table:
+    table = Table("total", Column("", justify="right"))
+    for name, number in asdict(ledger).items():
+        table.add_row(name.replace("_", " "), f"{number:,}")
+    return table
 
 
 async def _process(client: httpx.AsyncClient, service: Service) -> Process:

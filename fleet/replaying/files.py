@@ -61,6 +61,8 @@ def read_texts(path: Path) -> Texts:
     Raises:
         UnreadableFileError: the file as a whole cannot be read.
     """
+    if not path.exists():
+        raise UnreadableFileError(path, "there is no such file")
     reader = READERS.get(Path(path.name.removesuffix(".gz")).suffix)
     if reader is None:
         raise UnreadableFileError(path, f"the name must end in one of {', '.join(READERS)}, or one of them .gz")
