@@ -115,7 +115,7 @@ def test_without_a_fleet_a_command_says_how_to_start_one(command: list[str], tmp
 @pytest.mark.parametrize(
     ("name", "content", "problem"),
     [
-        ("missing.csv", None, "cannot be read (No such file or directory)"),
+        ("missing.csv", None, "there is no such file"),
         ("empty.csv", b"", "the file is empty"),
         ("picture.png", b"\x89PNG", "the name must end in one of"),
         ("picture.csv", b"\x89PNG\r\n\xff\xfe", "is not UTF-8"),

@@ -159,7 +159,7 @@ def test_a_file_that_cannot_be_read_is_refused_in_words(
 
 
 def test_a_file_that_is_not_there_is_refused_in_words(tmp_path: Path) -> None:
-    with pytest.raises(UnreadableFileError, match="No such file"):
+    with pytest.raises(UnreadableFileError, match="there is no such file"):
         read([tmp_path / "fares.csv"])
 
 
