@@ -1,15 +1,14 @@
 """Settings that several services share, each read from the environment by its name in capitals."""
 
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Literal, TypeVar
 
 from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.errors import ConfigurationError
 
 DEFAULT_RATES_FILE = Path(__file__).parent / "rates" / "reference_rates.csv"
-
 
 S = TypeVar("S", bound=BaseSettings)
 
@@ -53,7 +52,7 @@ class AccountsSettings(BaseSettings):
 class ShardSettings(BaseSettings):
     """Where alerts are: one PostgreSQL address per shard, separated by commas."""
 
-    shard_urls: Annotated[str, NoDecode]
+    shard_urls: str
 
     @property
     def shards(self) -> list[str]:

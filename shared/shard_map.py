@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from shared.errors import ConfigurationError
+
 BUCKETS: Final = 1_024
 
 
@@ -28,10 +30,10 @@ class ShardMap:
         """Buckets in equal contiguous parts.
 
         Raises:
-            ValueError: there is no shard.
+            ConfigurationError: there is no shard.
         """
         if not urls:
-            raise ValueError("a shard map needs at least one shard")
+            raise ConfigurationError("SHARD_URLS must name at least one shard")
         return cls(version, tuple(urls), tuple(bucket * len(urls) // BUCKETS for bucket in range(BUCKETS)))
 
     def shard_of(self, route: str) -> int:

@@ -69,7 +69,7 @@ def parse(values: Sequence[bytes | None]) -> Boards:
     Raises:
         BoardFormatError: a value is not a board of this format.
     """
-    present = [value or b"" for value in values]
+    present = [value or ABSENT for value in values]
     for position, value in enumerate(present):
         if value and (value[0] != FORMAT or (len(value) - HEADER_BYTES) % ROW.itemsize):
             raise BoardFormatError(position, value)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.errors import ConfigurationError
 from shared.shard_map import BUCKETS, ShardMap, bucket_of
 
 URLS = [f"postgresql://db{number}/farelark" for number in range(4)]
@@ -44,5 +45,5 @@ def test_the_shards_of_routes_follow_from_their_buckets() -> None:
 
 
 def test_a_map_without_a_shard_is_refused() -> None:
-    with pytest.raises(ValueError, match="at least one shard"):
+    with pytest.raises(ConfigurationError, match="at least one shard"):
         ShardMap.even([])
