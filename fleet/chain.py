@@ -8,7 +8,7 @@ seen there.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -88,12 +88,11 @@ class Chain:
         depths = await self.depths()
         return sum(depths[queue.dead].ready for queue in WORK_QUEUES if queue.dead in depths)
 
-    async def drain(self, seconds: float, seen: Callable[[Look], None] = lambda _: None) -> None:
+    async def drain(self, seconds: float) -> None:
         """Return when every work and retry queue is empty and nothing is in hand.
 
         Args:
             seconds: when to give up.
-            seen: is shown every look, for a progress display.
 
         Raises:
             NotDrainedError: names what is left.
@@ -102,7 +101,6 @@ class Chain:
         before = None
         while True:
             look = await self.look()
-            seen(look)
             settled = None if look.busy else look.settled
             if settled is not None and settled == before:
                 return

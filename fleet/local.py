@@ -43,16 +43,13 @@ class LocalFleet:
 
 
 @contextmanager
-def local_fleet(
-    folder: Path, say: Say, scale: Mapping[str, int] | None = None, settings: Mapping[str, str] | None = None
-) -> Iterator[LocalFleet]:
+def local_fleet(folder: Path, say: Say, scale: Mapping[str, int] | None = None) -> Iterator[LocalFleet]:
     """Run a fleet in this data folder while the block runs.
 
     Args:
         folder: where servers keep their data, and where logs, keys, the push log and `fleet.json` lie.
         say: is told, in a sentence, what happens.
         scale: processes of a service, 1 where it is not named.
-        settings: further environment of the services.
 
     Raises:
         ServersError, ConfigurationError, UnavailableError: it could not start; says why and what to do.
@@ -63,7 +60,7 @@ def local_fleet(
             backends = open_backends(children, say)
             say("applying migrations and topology")
             asyncio.run(_prepare(backends, say))
-            yield _start_services(children, backends, say, scale or {}, settings or {})
+            yield _start_services(children, backends, say, scale or {})
         finally:
             say("stopping")
             addresses.forget(folder)
@@ -75,10 +72,8 @@ async def _prepare(backends: Backends, say: Say) -> None:
         await management.apply_topology()
 
 
-def _start_services(
-    children: Children, backends: Backends, say: Say, scale: Mapping[str, int], settings: Mapping[str, str]
-) -> LocalFleet:
-    workers = _workers(_environment(children.folder, backends) | dict(settings), scale)
+def _start_services(children: Children, backends: Backends, say: Say, scale: Mapping[str, int]) -> LocalFleet:
+    workers = _workers(_environment(children.folder, backends), scale)
     api = next((worker.ops for worker in workers if worker.name.startswith("alerts_api")), "")
     fleet = LocalFleet(children, _addresses(children.folder, backends, api))
     for worker in workers:

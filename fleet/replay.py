@@ -15,9 +15,8 @@ DRAIN_TIMEOUT_S: Final = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How to publish: fares a message, whether they are stamped anew, whether the chain drains between days."""
+    """How to publish: whether fares are stamped anew, and whether the chain drains between days."""
 
-    batch_size: int
     restamp: bool
     by_day: bool
 
@@ -41,7 +40,7 @@ async def replay_history(
         NotDrainedError: the chain did not drain between days.
     """
     async with open_chain(addresses) as chain, fare_publisher(addresses.amqp) as publisher:
-        for batch in batches(history, pace.batch_size, by_day=pace.by_day):
+        for batch in batches(history, by_day=pace.by_day):
             fares = stamp(batch, datetime.now(UTC)).fares if pace.restamp else batch.fares
             await publisher.publish(fares, cycle=f"replay-{batch.day}")
             advanced(fares.num_rows, str(batch.day))

@@ -17,8 +17,6 @@ from fleet.commands.options import Json
 from fleet.commands.surroundings import passing_folder, reporting, sayer, stoppable
 from fleet.local import local_fleet
 
-_INTERRUPTED = 130
-
 
 def check() -> None:
     """Check style, types and layers."""
@@ -48,7 +46,7 @@ def bench_price(
     scale = ONLY_PRICE_WORKERS | {"price_worker": workers}
     with (
         reporting(),
-        stoppable(_INTERRUPTED),
+        stoppable(),
         passing_folder(console) as folder,
         local_fleet(folder, sayer(console), scale) as fleet,
     ):

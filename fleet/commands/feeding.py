@@ -22,9 +22,6 @@ from fleet.local import local_fleet
 from fleet.replay import Pace, replay_history
 from fleet.replaying import History, read
 from fleet.replaying import shift as shift_to_today
-from shared.messages.batches import MAX_ROWS
-
-_INTERRUPTED = 130
 
 
 class Barrier(StrEnum):
@@ -50,7 +47,7 @@ def demo(
     plan = Plan(fares=fares, cycles=cycles, alerts=alerts, seed=seed)
     with (
         reporting(),
-        stoppable(_INTERRUPTED),
+        stoppable(),
         passing_folder(console) as folder,
         local_fleet(folder, sayer(console)) as fleet,
     ):
@@ -71,7 +68,6 @@ def replay(
         bool,
         typer.Option("--shift", help="Bring the first observation to today; stamp fares as seen now."),
     ] = False,
-    batch_size: Annotated[int, typer.Option(min=1, max=MAX_ROWS, help="Fares a message.")] = MAX_ROWS,
     data: Data = DEFAULT_DATA,
     as_json: Json = False,
 ) -> None:
@@ -86,7 +82,7 @@ def replay(
             console.print(f"dates moved by {days:,} days", highlight=False)
         elif (age := (datetime.now(UTC).date() - history.first_day).days) > 1:
             console.print(f"these fares are {age:,} days old and may be set aside: --shift brings them to today")
-        pace = Pace(batch_size, restamp=shift, by_day=barrier is Barrier.DAY)
+        pace = Pace(restamp=shift, by_day=barrier is Barrier.DAY)
         with _fare_progress(console, history) as advanced:
             confirmed = asyncio.run(replay_history(history, target, pace, advanced))
     _report_replay(console, history, confirmed, days, as_json=as_json)

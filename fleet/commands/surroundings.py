@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 import typer
 from rich.console import Console
@@ -14,6 +15,8 @@ from rich.markup import escape
 
 from fleet.servers.errors import ServersError
 from shared.errors import FarelarkError
+
+_INTERRUPTED: Final = 130  # what shells report of a command that Ctrl-C ended
 
 
 def sayer(console: Console) -> Callable[[str], None]:
@@ -31,7 +34,7 @@ def reporting() -> Iterator[None]:
 
 
 @contextmanager
-def stoppable(status: int) -> Iterator[None]:
+def stoppable(status: int = _INTERRUPTED) -> Iterator[None]:
     """Make Ctrl-C and SIGTERM leave the block in order, and the process with this exit status."""
     previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
