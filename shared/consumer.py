@@ -5,6 +5,7 @@ Settled by class of error:
 - handled: acknowledged, after everything that follows from it is safe;
 - `UnreadableError`: to the dead letters, with the reason;
 - `TransientError` and errors nobody foresaw: to the retry queues, then to the dead letters;
+- `Park`, a part whose own server is away: to the shorter retry queues until it is back;
 - `UnavailableError`: kept in hand and tried again until the server is back;
 - cancelled: left alone, so that the broker delivers it again.
 
@@ -21,7 +22,7 @@ import structlog
 
 from shared import metrics
 from shared.broker import Broker, Outgoing
-from shared.deliveries import DeadLetter, Delivery, Retry, Settlement
+from shared.deliveries import DeadLetter, Delivery, Park, Retry, Settlement
 from shared.errors import TransientError, UnavailableError, UnreadableError
 from shared.health import Health
 from shared.topology import WorkQueue
@@ -159,8 +160,8 @@ class Consumer:
     async def _settle(self, unsettled: list[Delivery], settlements: Sequence[Settlement]) -> None:
         """Settle each and take it off the list: what follows an error is handled again, what precedes is not."""
         for delivery, settlement in list(zip(unsettled, settlements, strict=True)):
-            if isinstance(settlement, Retry):
-                await self._retry(delivery, settlement)
+            if isinstance(settlement, Retry | Park):
+                await self._retry(_rewritten(delivery, settlement), settlement)
             elif isinstance(settlement, DeadLetter):
                 await self._bury(delivery, settlement.reason)
             outcome = type(settlement).__name__.lower()
@@ -168,16 +169,15 @@ class Consumer:
             await delivery.acknowledger.ack()
             unsettled.remove(delivery)
 
-    async def _retry(self, delivery: Delivery, settlement: Retry) -> None:
-        if settlement.body is not None:
-            delivery = replace(delivery, body=settlement.body, content_type=settlement.content_type)
-        waiting_queue = self.queue.retry(delivery.context.attempt)
+    async def _retry(self, delivery: Delivery, settlement: Retry | Park) -> None:
+        attempt = delivery.context.attempt
+        following = max(attempt, 1) if isinstance(settlement, Park) else attempt + 1
+        waiting_queue = self.queue.retry(min(attempt, 1) if isinstance(settlement, Park) else attempt)
         if waiting_queue is None:
             await self._bury(delivery, settlement.reason)
             return
         metrics.RETRIES.labels(self.queue.name, settlement.reason).inc()
-        headers = {"attempt": delivery.context.attempt + 1, "reason": settlement.reason}
-        await self._republish(delivery, waiting_queue, headers)
+        await self._republish(delivery, waiting_queue, {"attempt": following, "reason": settlement.reason})
 
     async def _bury(self, delivery: Delivery, reason: str) -> None:
         metrics.DEAD_LETTERS.labels(self.queue.name, reason).inc()
@@ -200,6 +200,13 @@ def count_set_aside(queue: WorkQueue, set_aside: Mapping[str, int], delivery: De
         metrics.SET_ASIDE.labels(queue.name, reason).inc(count)
     if set_aside:
         log.info("documents_set_aside", queue=queue.name, reasons=dict(set_aside), message_id=delivery.message_id)
+
+
+def _rewritten(delivery: Delivery, settlement: Retry | Park) -> Delivery:
+    """The message with what is still to be done of it."""
+    if settlement.body is None:
+        return delivery
+    return replace(delivery, body=settlement.body, content_type=settlement.content_type)
 
 
 async def _hand_back(batch: Sequence[Delivery]) -> None:

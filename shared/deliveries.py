@@ -29,13 +29,25 @@ class Retry:
 
 
 @dataclass(frozen=True, slots=True)
+class Park:
+    """The message, or what is left of it, waits for a server that it alone needs, however long that takes.
+
+    It waits in the shorter retry queues, again and again, and is never dead because of it.
+    """
+
+    reason: str
+    body: bytes | None = None
+    content_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class DeadLetter:
     """The message can never succeed: it is kept with its reason for a person to look at."""
 
     reason: str
 
 
-Settlement = Done | Retry | DeadLetter
+Settlement = Done | Retry | Park | DeadLetter
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,16 +20,19 @@ WAITING = Counter("farelark_unavailable", "Times that work waited for a server",
 # Price stage
 FARES = Counter("farelark_fares", "Valid fares compared with their boards")
 CHANGES = Counter("farelark_changes", "Changes published and confirmed")
+RATES_DATE = Gauge("farelark_rates_date_seconds", "Date of the exchange rates in use, in seconds since 1970")
 BOARD_CONFLICTS = Counter("farelark_board_conflicts", "Boards merged again because another worker wrote them")
 
 # Alert stage
 CHANGES_MATCHED = Counter("farelark_changes_matched", "Changes looked up among the alerts")
 CLAIMS = Counter("farelark_claims", "Claims committed", ["shard"])
+SWEEPS_PUT_OFF = Counter("farelark_sweeps_put_off", "Sweeps of a shard left to the next round", ["sweep"])
 
 # Notifier
 NOTIFICATIONS = Counter("farelark_notifications", "Notifications by outcome", ["outcome"])
 PUSHES = Counter("farelark_pushes", "Pushes to single devices by outcome", ["outcome"])
 
 # Alerts API
+EVALUATIONS_UNSENT = Counter("farelark_evaluations_unsent", "Commands to evaluate an alert left to its check_at")
 HTTP_REQUESTS = Counter("farelark_http_requests", "Requests answered", ["method", "route", "status"])
 HTTP_SECONDS = Histogram("farelark_http_seconds", "Time to answer a request", ["route"], buckets=_SECONDS)

@@ -1,10 +1,9 @@
 """Currencies and the day's exchange rates: amounts are integer minor units, conversions exact integers."""
 
-import csv
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -12,14 +11,17 @@ from pathlib import Path
 import iso4217
 
 from shared.errors import ConfigurationError
+from shared.rates.central_bank import EURO, Quotations, read
 
-_PIVOT = "EUR"  # the European Central Bank quotes everything against the euro
 # Twice a price below 2^40 times a numerator below 2^21, and a denominator up to 2^61, stay within 64 bits, so
 # whole columns convert in numpy.
 MAX_PRICE = 2**40 - 1
 _MAX_NUMERATOR = 2**21 - 1
+_MAX_DENOMINATOR = 2**61
 _MIN_FACTOR = Fraction(1, 2**40)
-_DATE_FORMATS = ("%Y-%m-%d", "%d %B %Y")  # the bank's historical and daily files
+
+# (numerator, denominator): reference minor units = price x numerator / denominator, rounded half up.
+Factor = tuple[int, int]
 
 
 class UnknownCurrencyError(ValueError):
@@ -43,29 +45,41 @@ def minor_units(currency: str) -> int:
         raise UnknownCurrencyError(f"{currency!r} is no ISO 4217 currency") from None
 
 
+def converted(amount: int, factor: Factor) -> int:
+    """An amount of at least 0 at a factor, rounded half up."""
+    numerator, denominator = factor
+    return (2 * amount * numerator + denominator) // (2 * denominator)
+
+
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """A dated snapshot of exchange rates into the reference currency.
+    """A dated snapshot of exchange rates into the reference currency: a factor for each currency.
 
-    `factors` maps a currency to (numerator, denominator): reference minor units = price x numerator / denominator,
-    rounded half up.
+    Raises:
+        ValueError: a factor is of no known currency, or whole columns could not be converted with it.
     """
 
     date: date
     reference: str
-    factors: Mapping[str, tuple[int, int]]
+    factors: Mapping[str, Factor]
+
+    def __post_init__(self) -> None:
+        for currency, (numerator, denominator) in self.factors.items():
+            minor_units(currency)
+            if not (0 < numerator <= _MAX_NUMERATOR and 0 < denominator <= _MAX_DENOMINATOR):
+                raise ValueError(f"{numerator}/{denominator} is no factor of {currency}")
 
     @classmethod
-    def load(cls, path: Path, reference: str = _PIVOT) -> "Rates":
-        """Read the European Central Bank's CSV format: a header of currencies, then one dated row against the euro.
+    def load(cls, path: Path, reference: str = EURO) -> "Rates":
+        """Read a file of the European Central Bank, CSV or XML; of several days the newest counts.
 
         Raises:
             ConfigurationError: the file is missing or misshapen, or lacks the reference currency.
         """
         try:
-            day, per_euro = _read_snapshot(path)
-            return cls(day, reference, _factors(per_euro, reference))
-        except (OSError, ValueError, csv.Error) as error:
+            day, quotations = read(path.read_bytes())
+            return cls(day, reference, _factors(_per_euro(quotations), reference))
+        except (OSError, ValueError) as error:
             raise ConfigurationError(f"the rates file {path} cannot be used: {error}") from error
 
     def to_reference(self, amount: int, currency: str) -> int:
@@ -75,24 +89,15 @@ class Rates:
             UnknownCurrencyError: the snapshot has no rate for the currency.
         """
         try:
-            numerator, denominator = self.factors[currency]
+            return converted(amount, self.factors[currency])
         except KeyError:
             raise UnknownCurrencyError(f"no rate for {currency!r} on {self.date}") from None
-        return (2 * amount * numerator + denominator) // (2 * denominator)
 
 
-def _read_snapshot(path: Path) -> tuple[date, dict[str, Fraction]]:
-    with path.open(newline="", encoding="utf-8") as file:
-        lines = csv.reader(file, skipinitialspace=True)
-        header, values = ([field.strip() for field in next(lines, [])] for _ in range(2))
-    if not values or len(values) != len(header):
-        raise ValueError(f"{len(header)} headings and under them {len(values)} values: as many are expected")
-    per_euro = {
-        currency: _rate(currency, value)
-        for currency, value in zip(header[1:], values[1:], strict=True)
-        if currency in _exponents() and value not in {"", "N/A"}  # old files name old currencies
-    }
-    return _parse_date(values[0]), per_euro | {_PIVOT: Fraction(1)}
+def _per_euro(quotations: Quotations) -> dict[str, Fraction]:
+    """Old files name old currencies: they are left out."""
+    known = {currency: _rate(currency, text) for currency, text in quotations.items() if currency in _exponents()}
+    return known | {EURO: Fraction(1)}
 
 
 def _rate(currency: str, text: str) -> Fraction:
@@ -100,19 +105,10 @@ def _rate(currency: str, text: str) -> Fraction:
         rate = Fraction(text)
         if rate > 0:
             return rate
-    raise ValueError(f"{text!r} is no rate of {currency} against {_PIVOT}")
+    raise ValueError(f"{text!r} is no rate of {currency} against {EURO}")
 
 
-def _parse_date(text: str) -> date:
-    for date_format in _DATE_FORMATS:
-        try:
-            return datetime.strptime(text, date_format).date()  # noqa: DTZ007  # a date has no zone
-        except ValueError:
-            continue
-    raise ValueError(f"{text!r} is no date")
-
-
-def _factors(per_euro: Mapping[str, Fraction], reference: str) -> dict[str, tuple[int, int]]:
+def _factors(per_euro: Mapping[str, Fraction], reference: str) -> dict[str, Factor]:
     if reference not in per_euro:
         raise ValueError(f"it has no rate of the reference currency {reference}")
     factors = {}

@@ -1,7 +1,8 @@
 """Settings that several services share, each read from the environment by its name in capitals."""
 
+from datetime import timedelta
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Final, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -9,6 +10,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from shared.errors import ConfigurationError
 
 DEFAULT_RATES_FILE = Path(__file__).parent / "rates" / "reference_rates.csv"
+
+DEFAULT_FARE_LIFETIME: Final = timedelta(days=14)
 
 S = TypeVar("S", bound=BaseSettings)
 
@@ -31,9 +34,17 @@ class BrokerSettings(BaseSettings):
 
 
 class BoardSettings(BaseSettings):
-    """Where the fare boards are."""
+    """Where the fare boards are, and which fares on them count."""
 
     redis_url: str
+    fare_lifetime_days: int = Field(
+        DEFAULT_FARE_LIFETIME.days, ge=1, le=365, description="a fare that no source confirms for so long is gone"
+    )
+
+    @property
+    def fare_lifetime(self) -> timedelta:
+        """How long a fare counts as available without being seen again."""
+        return timedelta(days=self.fare_lifetime_days)
 
 
 class RatesSettings(BaseSettings):

@@ -70,7 +70,8 @@ class Policy:
 FARES_INGEST: Final = WorkQueue("fares.ingest", prefetch=4)
 CHANGES_ALERTS: Final = WorkQueue("changes.alerts", prefetch=4)
 NOTIFICATIONS_STANDARD: Final = WorkQueue("notifications.standard", prefetch=1_000)
-WORK_QUEUES: Final = (FARES_INGEST, CHANGES_ALERTS, NOTIFICATIONS_STANDARD)
+ALERTS_EVALUATE: Final = WorkQueue("alerts.evaluate", prefetch=32)
+WORK_QUEUES: Final = (FARES_INGEST, CHANGES_ALERTS, ALERTS_EVALUATE, NOTIFICATIONS_STANDARD)
 
 CHANGES: Final = Exchange("changes", "fanout", (("", CHANGES_ALERTS),))
 NOTIFICATIONS: Final = Exchange("notifications", "direct", (("standard", NOTIFICATIONS_STANDARD),))

@@ -8,13 +8,14 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from shared.errors import FarelarkError
-from shared.messages.fare_key import unpack_board
+from shared.messages.fare_key import DATES_BITS, unpack_board
 
 FORMAT: Final = 1
 HEADER_BYTES: Final = 8
@@ -112,9 +113,20 @@ def put_observations(rows: Rows, where: Ints, values: Ints) -> None:
 
 def redis_key(board: int) -> str:
     """The Redis key of a packed board key: `fares:JFK-LHR:2026-12-24`, with `:2027-01-03` for a return."""
-    origin, destination, departure, returning = unpack_board(board)
-    suffix = f":{returning}" if returning else ""
-    return f"fares:{origin}-{destination}:{departure}{suffix}"
+    airports, dates = divmod(board, 2**DATES_BITS)
+    return _airports_in_key(airports) + _dates_in_key(dates)
+
+
+@lru_cache(maxsize=65_536)
+def _airports_in_key(airports: int) -> str:
+    board = unpack_board(airports << DATES_BITS)
+    return f"fares:{board.origin}-{board.destination}"
+
+
+@lru_cache(maxsize=65_536)
+def _dates_in_key(dates: int) -> str:
+    board = unpack_board(dates)
+    return f":{board.departure_date}" + (f":{board.return_date}" if board.return_date else "")
 
 
 def expires_at(board: int) -> int:

@@ -1,22 +1,11 @@
 """Fare boards in Redis: one MGET for a batch, one script that writes only what nobody wrote meanwhile."""
 
-import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import redis.asyncio as redis
-from redis.asyncio.retry import Retry
-from redis.backoff import ExponentialWithJitterBackoff
-from redis.exceptions import RedisError
-
-from shared.errors import UnavailableError
 from shared.fare_boards.layout import Boards, parse
-
-_SOCKET_TIMEOUT_S: Final = 1.0
-_DEADLINE_S: Final = 2.0  # of a call with its retry and the wait for a connection
-_CONNECTIONS: Final = 16
+from shared.redis_connections import open_redis, reaching_redis
 
 # Returns the positions, from 0, of the boards whose header was not the expected one.
 _COMPARE_AND_SET: Final = """
@@ -46,15 +35,7 @@ class BoardStore:
     """Reads and writes fare boards."""
 
     def __init__(self, url: str) -> None:
-        pool = redis.BlockingConnectionPool.from_url(
-            url,
-            max_connections=_CONNECTIONS,
-            timeout=_SOCKET_TIMEOUT_S,
-            socket_timeout=_SOCKET_TIMEOUT_S,
-            socket_connect_timeout=_SOCKET_TIMEOUT_S,
-            retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.2), retries=1),
-        )
-        self._redis = redis.Redis.from_pool(pool)
+        self._redis = open_redis(url)
         self._script = self._redis.register_script(_COMPARE_AND_SET)
 
     async def read(self, keys: Sequence[str]) -> Boards:
@@ -64,7 +45,7 @@ class BoardStore:
             UnavailableError: Redis cannot be reached or does not answer in time.
             BoardFormatError: one of them is no board of a format known here.
         """
-        async with _reaching_redis():
+        async with reaching_redis():
             values: list[bytes | None] = await self._redis.mget(keys)  # type: ignore[assignment]  # never decoded
             return parse(values)
 
@@ -80,7 +61,7 @@ class BoardStore:
         arguments: list[bytes | int] = []
         for write in writes:
             arguments += (write.expected_header, write.value, write.expires_at)
-        async with _reaching_redis():
+        async with reaching_redis():
             conflicts: list[int] = await self._script(keys=[write.key for write in writes], args=arguments)
             return conflicts
 
@@ -90,18 +71,9 @@ class BoardStore:
         Raises:
             UnavailableError: it does not.
         """
-        async with _reaching_redis():
+        async with reaching_redis():
             await self._redis.ping()
 
     async def close(self) -> None:
         """Close all connections."""
         await self._redis.aclose()
-
-
-@asynccontextmanager
-async def _reaching_redis() -> AsyncIterator[None]:
-    try:
-        async with asyncio.timeout(_DEADLINE_S):
-            yield
-    except (RedisError, OSError, TimeoutError) as error:
-        raise UnavailableError("redis", type(error).__name__) from error

@@ -12,7 +12,18 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from shared.messages.codes import CABINS, carrier_of, flight_of, letters_of
+from shared.messages.codes import (
+    CABINS,
+    UNKNOWN_FLIGHT,
+    airport_code,
+    cabin_code,
+    carrier_code,
+    carrier_of,
+    currency_code,
+    flight_code,
+    flight_of,
+    letters_of,
+)
 
 Ints = npt.NDArray[np.int64]
 Keys = npt.NDArray[np.uint64]
@@ -21,6 +32,7 @@ UNKNOWN_MINUTE: Final = 24 * 60
 _RADICES: Final = (270_001, 1_441, 4, 8, 26**3)  # of all parts but the first
 _DAY_BITS: Final = 16  # until the year 2149
 _AIRPORT_BITS: Final = 15
+DATES_BITS: Final = 2 * _DAY_BITS  # the lower part of a board key
 _EPOCH: Final = date(1970, 1, 1)
 
 
@@ -63,6 +75,32 @@ def pack_fares(parts: FareParts) -> Keys:
     return key
 
 
+def split_fares(keys: Keys) -> FareParts:
+    """The coded parts of n fare keys."""
+    digits: list[Ints] = []
+    rest = keys
+    for radix in reversed(_RADICES):
+        rest, digit = np.divmod(rest, np.uint64(radix))
+        digits.append(digit.astype(np.int64))
+    return FareParts(rest.astype(np.int64), *reversed(digits))
+
+
+def pack_fare(fare: Fare) -> int:
+    """The key of one fare; its parts must be valid."""
+    hours, _, minutes = (fare.departure_time or "24:00").partition(":")
+    key = carrier_code(fare.carrier) if fare.carrier else 0
+    further = (
+        flight_code(fare.flight_number) if fare.flight_number else UNKNOWN_FLIGHT,
+        int(hours) * 60 + int(minutes),
+        cabin_code(fare.cabin),
+        fare.stops,
+        currency_code(fare.currency),
+    )
+    for code, radix in zip(further, _RADICES, strict=True):
+        key = key * radix + code
+    return key
+
+
 def unpack_fare(key: int) -> Fare:
     """Read one fare key back."""
     digits = []
@@ -82,6 +120,14 @@ def pack_boards(origin: Ints, destination: Ints, departure: Ints, returning: Int
     return key
 
 
+def pack_board(board: Board) -> int:
+    """The key of one board; its airports must be known."""
+    key = airport_code(board.origin) << _AIRPORT_BITS | airport_code(board.destination)
+    for day in (board.departure_date, board.return_date):
+        key = key << _DAY_BITS | ((day - _EPOCH).days if day else 0)
+    return key
+
+
 @lru_cache(maxsize=4_096)  # a batch asks about each of its hundreds of boards more than once
 def unpack_board(key: int) -> Board:
     """Read one board key back."""
@@ -95,6 +141,13 @@ def unpack_board(key: int) -> Board:
         _EPOCH + timedelta(days=departure),
         _EPOCH + timedelta(days=returning) if returning else None,
     )
+
+
+def fare_name(board: Board, fare: Fare) -> str:
+    """A fare in words: `JFK-LHR:2026-12-24:BA117@18:25:economy:0:USD`, with unknown parts empty."""
+    dates = ":".join(str(day) for day in (board.departure_date, board.return_date) if day)
+    flight = f"{fare.carrier or ''}{fare.flight_number or ''}@{fare.departure_time or ''}"
+    return f"{board.origin}-{board.destination}:{dates}:{flight}:{fare.cabin}:{fare.stops}:{fare.currency}"
 
 
 def currency_of(fares: Keys) -> Ints:

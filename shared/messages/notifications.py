@@ -1,11 +1,12 @@
-"""The notification: one firing of an alert for its user, as JSON between alert worker and notifier.
+"""Notices of an alert for its user, as JSON between alert worker and notifier: that it fired, or that it ended.
 
 Prices are integer minor units: the fare's own and the previous one in the fare's currency, the reference and
 armed prices in the reference currency.
 """
 
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 from uuid import UUID, uuid5
 
 import msgspec
@@ -32,6 +33,7 @@ Stops: TypeAlias = Annotated[int, Meta(ge=0, le=7)]
 Price: TypeAlias = Annotated[int, Meta(gt=0, le=BIGGEST_INT64)]
 ReferencePrice: TypeAlias = Annotated[int, Meta(ge=0, le=BIGGEST_INT64)]
 FireSequence: TypeAlias = Annotated[int, Meta(gt=0, le=BIGGEST_INT64)]
+Revision: TypeAlias = Annotated[int, Meta(ge=0, le=BIGGEST_INT64)]
 Instant: TypeAlias = Annotated[datetime, Meta(tz=True)]
 
 
@@ -50,15 +52,16 @@ class Fare(msgspec.Struct, frozen=True, kw_only=True):
     currency: Currency
     price: Price
     observed_at: Instant
-    source: str
+    source: str | None = None
 
 
-class Notification(msgspec.Struct, frozen=True, kw_only=True):
-    """One firing of one alert for one user."""
+class Notification(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="fired"):
+    """One firing of one alert for one user; `revision` counts the edits that the alert had had."""
 
     id: UUID
     alert_id: UUID
     user_id: UUID
+    revision: Revision = 0
     fire_seq: FireSequence
     fired_at: Instant
     route: Route
@@ -70,9 +73,13 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         """Refuse what no notifier could render or file: a strange currency, an instant that is not UTC."""
         minor_units(self.fare.currency)
-        for name, instant in (("fired_at", self.fired_at), ("observed_at", self.fare.observed_at)):
-            if instant.utcoffset() != timedelta(0):
-                raise ValueError(f"{name} must be in UTC, such as 2026-12-24T06:00:00Z, not {instant}")
+        _require_utc("fired_at", self.fired_at)
+        _require_utc("observed_at", self.fare.observed_at)
+
+    @property
+    def day(self) -> date:
+        """The day in UTC that it is filed under."""
+        return self.fired_at.date()
 
     @property
     def fare_key(self) -> str:
@@ -83,25 +90,68 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True):
         return f"{fare.origin}-{fare.destination}:{dates}:{flight}:{fare.cabin}:{fare.stops}:{fare.currency}"
 
 
+class Expiry(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="expired"):
+    """The end of an alert whose last day of departure is over, for its user."""
+
+    id: UUID
+    alert_id: UUID
+    user_id: UUID
+    revision: Revision
+    expired_at: Instant
+    route: Route
+    departure_from: date
+    departure_to: date
+
+    def __post_init__(self) -> None:
+        """Refuse an instant that is not UTC: it may fall on another day there."""
+        _require_utc("expired_at", self.expired_at)
+
+    @property
+    def day(self) -> date:
+        """The day in UTC that it is filed under."""
+        return self.expired_at.date()
+
+
+Notice: TypeAlias = Notification | Expiry
+
+
+class _Kind(msgspec.Struct):
+    """What a body holds; senders from before alerts expired do not say it."""
+
+    kind: Literal["fired", "expired"] = "fired"
+
+
 _ENCODER = msgspec.json.Encoder()
-_DECODER = msgspec.json.Decoder(Notification)
+_KIND_DECODER = msgspec.json.Decoder(_Kind)
+_DECODERS: Final[Mapping[str, msgspec.json.Decoder[Notice]]] = {
+    "fired": msgspec.json.Decoder(Notification),
+    "expired": msgspec.json.Decoder(Expiry),
+}
 
 
-def notification_id(alert_id: UUID, fire_seq: int) -> UUID:
-    """Return the id of an alert's nth firing: the same one whenever a rolled back claim is repeated."""
-    return uuid5(alert_id, f"fire:{fire_seq}")
+def notification_id(alert_id: UUID, revision: int, fire_seq: int) -> UUID:
+    """Return the id of an alert's nth firing: the same one whenever a rolled back claim is repeated.
+
+    The revision is in it because an edit between the two makes the repeat a firing of another wish.
+    """
+    return uuid5(alert_id, f"fire:{revision}:{fire_seq}")
 
 
-def encode(notification: Notification) -> bytes:
-    """Return the notification as a JSON body."""
-    return _ENCODER.encode(notification)
+def expiry_id(alert_id: UUID, revision: int) -> UUID:
+    """Return the id of the notice that an alert, as edited so often, has expired."""
+    return uuid5(alert_id, f"expired:{revision}")
 
 
-def decode(body: bytes, content_type: str | None) -> Notification:
-    """Return the notification of a message; unknown fields are skipped, newer senders may add them.
+def encode(notice: Notice) -> bytes:
+    """Return the notice as a JSON body."""
+    return _ENCODER.encode(notice)
+
+
+def decode(body: bytes, content_type: str | None) -> Notice:
+    """Return the notice of a message; unknown fields are skipped, newer senders may add them.
 
     Raises:
-        UnreadableError: the content type, the size or the body is not that of a notification.
+        UnreadableError: the content type, the size or the body is not that of a notice.
     """
     if content_type != JSON:
         raise UnreadableError("wrong_content_type", f"{content_type!r}; {JSON} is read")
@@ -110,10 +160,19 @@ def decode(body: bytes, content_type: str | None) -> Notification:
     if len(body) > MAX_BODY_BYTES:
         raise UnreadableError("body_too_large", f"{len(body)} bytes, at most {MAX_BODY_BYTES}")
     try:
-        return _DECODER.decode(body.decode())
+        return _decode(body.decode())
     except UnicodeDecodeError as error:
         raise UnreadableError("not_utf8", str(error)) from error
     except msgspec.ValidationError as error:
         raise UnreadableError("wrong_schema", str(error)) from error
     except (msgspec.DecodeError, RecursionError) as error:
         raise UnreadableError("json_malformed", str(error)) from error
+
+
+def _decode(text: str) -> Notice:
+    return _DECODERS[_KIND_DECODER.decode(text).kind].decode(text)
+
+
+def _require_utc(name: str, instant: datetime) -> None:
+    if instant.utcoffset() != timedelta(0):
+        raise ValueError(f"{name} must be in UTC, such as 2026-12-24T06:00:00Z, not {instant}")

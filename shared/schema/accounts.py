@@ -64,7 +64,7 @@ notifications = Table(
     Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     # The day leads because a partitioned key must hold it; a notification's day never changes with a repeat.
     PrimaryKeyConstraint("fired_on", "id"),
-    CheckConstraint("state IN ('queued', 'sent', 'failed')", name="state"),
+    CheckConstraint("state IN ('queued', 'sent', 'failed', 'dropped')", name="state"),
     Index(None, "user_id", "recorded_at"),
     Index(None, "id"),
     postgresql_partition_by="RANGE (fired_on)",

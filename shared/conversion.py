@@ -1,4 +1,4 @@
-"""The day's rates as arrays, so that whole columns of prices convert at once."""
+"""A day's rates as arrays, so that whole columns of prices convert at once."""
 
 import numpy as np
 import numpy.typing as npt
@@ -23,9 +23,13 @@ class ReferenceAmounts:
 
     def check(self, _: pa.RecordBatch, currency: Ints, findings: Findings) -> None:
         """Note the rows whose currency has no rate; negative codes stand for faults noted before."""
-        findings.note("currency_without_rate", self._numerator[np.maximum(currency, 0)] == 0)
+        findings.note("currency_without_rate", ~self.known(np.maximum(currency, 0)))
+
+    def known(self, currency: Ints) -> npt.NDArray[np.bool_]:
+        """Which of n currency codes have a rate."""
+        return self._numerator[currency] > 0
 
     def of(self, price: Ints, currency: Ints) -> Ints:
-        """The reference amounts of n prices below 2^40 in n currencies that are known."""
+        """The reference amounts of n prices below 2^40 in n currencies; 0 where there is no rate."""
         denominator = self._denominator[currency]
         return (2 * price * self._numerator[currency] + denominator) // (2 * denominator)
