@@ -1,39 +1,66 @@
 """Where an alert worker is wired."""
 
 import asyncio
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from functools import partial
+from typing import Final
 
+from services.alert_worker.claiming import Claims
+from services.alert_worker.commands import CommandsHandler
+from services.alert_worker.evaluations import Evaluator
+from services.alert_worker.expiry import Expiry
 from services.alert_worker.handler import ChangesHandler
 from services.alert_worker.settings import Settings
-from services.alert_worker.store import ShardStore
+from services.alert_worker.sweep import Sweeper
+from shared.alerts.available_fares import AvailableFares
 from shared.broker import Broker
 from shared.consumer import Consumer
-from shared.databases import open_engine
 from shared.failpoints import Failpoints
+from shared.fare_boards.store import BoardStore
 from shared.health import Health
-from shared.shard_map import ShardMap
-from shared.topology import CHANGES_ALERTS
+from shared.shards import Shards, refresh_on_hangup
+from shared.topology import ALERTS_EVALUATE, CHANGES_ALERTS
+
+_EVALUATE_EVERY_S: Final = 5.0
+_EXPIRE_EVERY_S: Final = 600.0
+_SWEEPS: Final = 2
 
 
 async def serve(settings: Settings, health: Health, stopping: asyncio.Event) -> None:
-    """Match changes until told to stop. Stops in the reverse order of starting."""
-    shard_map = ShardMap.even(settings.shards)
-    # Every batch in work uses at most one connection per shard.
-    engines = [open_engine(url, application="alert_worker", pool_size=settings.concurrency) for url in shard_map.urls]
-    shards = {number: ShardStore(number, engine) for number, engine in enumerate(engines)}
-    broker = await Broker.connect(settings.rabbitmq_url, "alert_worker")
-    health.require("rabbitmq", lambda: broker.connected)
-    handler = ChangesHandler(
-        broker=broker,
-        shards=shards,
-        shard_map=shard_map,
-        failpoints=Failpoints(settings.failpoints),
-        clock=partial(datetime.now, UTC),
-    )
-    try:
-        await Consumer(broker, CHANGES_ALERTS, handler, health, concurrency=settings.concurrency).run(stopping)
-    finally:
-        await broker.close()
-        for shard in shards.values():
-            await shard.close()
+    """Match changes, evaluate alerts and sweep until told to stop. Stops in the reverse order of starting."""
+    clock = partial(datetime.now, UTC)
+    async with AsyncExitStack() as closing:
+        # Each batch or command in work, and each sweep, uses at most one connection per shard.
+        connections = 2 * settings.concurrency + _SWEEPS
+        shards = Shards.at(settings.shards, application="alert_worker", pool_size=connections)
+        closing.push_async_callback(shards.close)
+        refresh_on_hangup(shards)
+        boards = BoardStore(settings.redis_url)
+        closing.push_async_callback(boards.close)
+        broker = await Broker.connect(settings.rabbitmq_url, "alert_worker")
+        closing.push_async_callback(broker.close)
+        health.require("rabbitmq", lambda: broker.connected)
+        claims = Claims(broker, Failpoints(settings.failpoints))
+        evaluator = Evaluator(claims, shards, AvailableFares(boards, settings.fare_lifetime, clock))
+        sweepers = [
+            Sweeper(
+                "evaluate", shards, lambda shard, most: evaluator.once_more(shard, clock(), most), _EVALUATE_EVERY_S
+            ),
+            Sweeper("expire", shards, Expiry(claims, shards, clock).expire, _EXPIRE_EVERY_S),
+        ]
+        consumers = [
+            Consumer(broker, CHANGES_ALERTS, ChangesHandler(claims, shards, clock), health, settings.concurrency),
+            Consumer(broker, ALERTS_EVALUATE, CommandsHandler(evaluator, shards), health, settings.concurrency),
+        ]
+        await _run(sweepers, consumers, stopping)
+
+
+async def _run(sweepers: list[Sweeper], consumers: list[Consumer], stopping: asyncio.Event) -> None:
+    """Run until told to stop; a sweep that ends by itself ends everything."""
+    async with asyncio.TaskGroup() as working:
+        sweeping = [working.create_task(sweeper.run()) for sweeper in sweepers]
+        consuming = [working.create_task(consumer.run(stopping)) for consumer in consumers]
+        await asyncio.wait(consuming)
+        for sweep in sweeping:
+            sweep.cancel()

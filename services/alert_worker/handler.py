@@ -4,32 +4,30 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pyarrow as pa
 import structlog
 
-from services.alert_worker.announcing import notification_of
-from services.alert_worker.falls import Falls, falls_by_shard
-from services.alert_worker.matching import Claim, claims
-from services.alert_worker.store import ShardStore
+from services.alert_worker import store
+from services.alert_worker.claiming import Claims
+from services.alert_worker.matching import Fall, judge
+from services.alert_worker.parts import Falls, Part, parts_by_shard
+from services.alert_worker.transitions import Firing
 from shared import metrics
-from shared.broker import Broker, Outgoing
 from shared.consumer import count_set_aside
-from shared.deliveries import Context, Delivery, Done, Retry, Settlement
+from shared.deliveries import Context, Delivery, Done, Park, Settlement
 from shared.errors import UnavailableError
-from shared.failpoints import Failpoints
-from shared.messages import notifications
 from shared.messages.batches import ARROW, decode, encode
 from shared.messages.changes import CHANGES, check_amounts
 from shared.messages.columns import FareColumns, validate
-from shared.messages.notifications import Notification
-from shared.shard_map import ShardMap
-from shared.topology import CHANGES_ALERTS, NOTIFICATIONS
+from shared.messages.evaluations import Evaluation, Sighting
+from shared.shards import MapMovedError, Shards, ShardTransaction
+from shared.topology import CHANGES_ALERTS
 
 # Longer than any message waits in the broker: a change is judged by its prices, not by its age.
 _CHANGE_LIFETIME = timedelta(days=365)
-_LANE = "standard"
 
 log = structlog.get_logger()
 
@@ -38,10 +36,8 @@ log = structlog.get_logger()
 class ChangesHandler:
     """Handles messages of `changes.alerts`: per shard, publish notifications, then commit claims."""
 
-    broker: Broker
-    shards: Mapping[int, ShardStore]
-    shard_map: ShardMap
-    failpoints: Failpoints
+    claims: Claims
+    shards: Shards
     clock: Callable[[], datetime]
 
     async def __call__(self, deliveries: Sequence[Delivery]) -> Sequence[Settlement]:
@@ -50,11 +46,11 @@ class ChangesHandler:
 
     async def _handle(self, delivery: Delivery) -> Settlement:
         changes, set_aside = self._read(delivery)
-        parts = falls_by_shard(changes, self.shard_map)
+        parts = dict(parts_by_shard(changes, await self.shards.current_map()))
         outcomes = await asyncio.gather(
-            *(self._claim(shard, falls, delivery.context) for shard, falls in parts.items()), return_exceptions=True
+            *(self._match(shard, part, delivery.context) for shard, part in parts.items()), return_exceptions=True
         )
-        settlement = _settlement(dict(zip(parts, outcomes, strict=True)), parts, self.shards)
+        settlement = _settlement(dict(zip(parts, outcomes, strict=True)), parts)
         metrics.CHANGES_MATCHED.inc(len(changes.board))
         count_set_aside(CHANGES_ALERTS, set_aside, delivery)
         return settlement
@@ -64,56 +60,74 @@ class ChangesHandler:
         changes, faults = validate(decoded.rows, self.clock(), _CHANGE_LIFETIME, check_amounts)
         return changes, Counter(decoded.set_aside) + Counter(faults)
 
-    async def _claim(self, shard: int, falls: Falls, context: Context) -> None:
+    async def _match(self, shard: int, part: Part, context: Context) -> None:
         """Claim one shard's part in one transaction, the publish inside it."""
-        now = self.clock()
-        async with self.shards[shard].transaction() as transaction:
-            claimed = claims(await transaction.match_and_lock(falls), falls.candidates)
-            if not claimed:
+        now, failpoints = self.clock(), self.claims.failpoints
+        async with self.shards.transaction(shard, part.buckets) as transaction:
+            falls = await _found(transaction, part)
+            transitions = judge(await store.lock(transaction, list(falls)), falls)
+            fired = {transition.alert.id for transition in transitions}
+            watchers = await store.watching(transaction.driver, part)
+            to_evaluate = _to_evaluate(part, [watcher for watcher in watchers if watcher[0] not in fired])
+            if not (transitions or to_evaluate):
                 return
-            self.failpoints.hit("alert_worker.matched")
-            announced = _announce(claimed, falls, now)
-            await self._publish(announced, context)
-            self.failpoints.hit("alert_worker.notifications_confirmed")
-            await transaction.claim(claimed, [notification.fare_key for notification in announced], now)
-        self.failpoints.hit("alert_worker.claims_committed")
-        metrics.CLAIMS.labels(self.shards[shard].name).inc(len(claimed))
-
-    async def _publish(self, announced: Sequence[Notification], context: Context) -> None:
-        await self.broker.publish_all(
-            Outgoing(
-                exchange=NOTIFICATIONS.name,
-                routing_key=_LANE,
-                body=notifications.encode(notification),
-                content_type=notifications.JSON,
-                message_id=str(notification.id),
-                headers=context.headers(),
-            )
-            for notification in announced
-        )
+            failpoints.hit("alert_worker.matched")
+            await self.claims.make(transaction, transitions, to_evaluate, now, context)
+        failpoints.hit("alert_worker.claims_committed")
+        metrics.CLAIMS.labels(self.shards.name(shard)).inc(sum(bool(each.firing) for each in transitions))
 
 
-def _announce(claimed: Sequence[Claim], falls: Falls, now: datetime) -> list[Notification]:
-    positions = [claim.match.position for claim in claimed]
-    fired = falls.rows.take(pa.array(positions)).to_pylist()
+async def _found(transaction: ShardTransaction, part: Part) -> dict[UUID, list[Fall]]:
+    """The falls that reach each alert, by its id."""
+    falls = part.falls(transaction.rates.amounts, transaction.reach)
+    found: dict[UUID, list[Fall]] = {}
+    if len(falls.position):
+        for alert_id, number in await store.match(transaction.driver, part, falls):
+            found.setdefault(alert_id, []).append(_fall(part, falls, number))
+    return found
+
+
+def _fall(part: Part, falls: Falls, number: int) -> Fall:
+    position = int(falls.position[number])
+    firing = Firing(
+        keys=part.keys(position),
+        price=int(falls.price[number]),
+        quoted=int(part.price[position]),
+        observed_at=int(part.observed_at[position]),
+        previous=int(part.previous[position]) or None,
+        source=part.rows["source"][position].as_py(),
+    )
+    return Fall(firing, int(falls.ceiling[number]))
+
+
+def _to_evaluate(part: Part, watchers: Sequence[tuple[UUID, tuple[int, int]]]) -> list[Evaluation]:
+    """Ask for the alerts whose watched fare is among these changes, once its board shows the change."""
+    positions = part.positions_on({board for _, (board, _) in watchers})
     return [
-        notification_of(claim, change, falls.routes[claim.match.position], now)
-        for claim, change in zip(claimed, fired, strict=True)
+        Evaluation(alert_id=alert_id, route=part.route(positions[keys]), after=_sighting(part, positions[keys]))
+        for alert_id, keys in watchers
+        if keys in positions
     ]
 
 
-def _settlement(
-    outcomes: Mapping[int, BaseException | None], parts: Mapping[int, Falls], shards: Mapping[int, ShardStore]
-) -> Settlement:
-    """Park the parts of shards that are down; any other failure is the whole message's."""
-    down = []
+def _sighting(part: Part, position: int) -> Sighting:
+    board, fare = part.keys(position)
+    observed_at = datetime.fromtimestamp(int(part.observed_at[position]) / 1000, UTC)
+    return Sighting(board=board, fare=fare, observed_at=observed_at)
+
+
+def _settlement(outcomes: Mapping[int, BaseException | None], parts: Mapping[int, Part]) -> Settlement:
+    """Park the parts of shards that are down or have moved; any other failure is the whole message's."""
+    parked: dict[int, str] = {}
     for shard, outcome in outcomes.items():
-        if isinstance(outcome, UnavailableError) and outcome.server == shards[shard].name:
-            down.append(shard)
+        if isinstance(outcome, UnavailableError) and outcome.server == Shards.name(shard):
+            parked[shard] = "shard_unavailable"
+        elif isinstance(outcome, MapMovedError):
+            parked[shard] = "map_moved"
         elif outcome is not None:
             raise outcome
-    if not down:
+    if not parked:
         return Done()
-    log.warning("parts_parked", shards=[shards[shard].name for shard in down])
-    rows = pa.concat_batches([parts[shard].rows for shard in down])
-    return Retry("shard_unavailable", encode(CHANGES, rows), ARROW)
+    log.warning("parts_parked", shards={Shards.name(shard): reason for shard, reason in parked.items()})
+    rows = pa.concat_batches([parts[shard].rows for shard in parked])
+    return Park(min(parked.values()), encode(CHANGES, rows), ARROW)

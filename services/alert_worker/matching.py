@@ -1,68 +1,48 @@
-"""Which of the changes that match an alert fires it, and what the alert waits for next. Pure."""
+"""Which of the changes that reach an alert fires it, judged on the alert as it is locked. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 from uuid import UUID
 
-# An alert that fired at a price is silent until it is beaten by as much.
-IMPROVEMENT_PERCENT: Final = 2
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Candidate:
-    """A change as the choice sees it: the cheapest first, then the lowest fare key."""
-
-    reference_price: int
-    board: int
-    fare: int
-    position: int  # which row of the part of the batch
+from services.alert_worker.transitions import Firing, LockedAlert, Transition, fire, learn, standing
+from shared.messages.fare_key import unpack_board, unpack_fare
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
-    """A locked alert that a change matches."""
+class Fall:
+    """A change that fell; `ceiling` is the highest armed price that it came from above of."""
 
-    alert_id: UUID
-    user_id: UUID
-    armed_price: int
-    fire_seq: int
-    position: int  # of the change
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """An alert that fires: by which change, and its next armed price."""
-
-    match: Match
-    price: int
-    next_armed_price: int
+    firing: Firing
+    ceiling: int
 
     @property
-    def fire_seq(self) -> int:
-        """The number of this firing, from 1."""
-        return self.match.fire_seq + 1
+    def order(self) -> tuple[int, int, int]:
+        """The cheapest first, then the lower fare key."""
+        return self.firing.price, *self.firing.keys
 
 
-def next_armed_price(fired_at_price: int) -> int:
-    """What beats the price that fired, by the smallest improvement, rounded down."""
-    return fired_at_price * (100 - IMPROVEMENT_PERCENT) // 100
-
-
-def claims(matches: Iterable[Match], candidates: list[Candidate]) -> list[Claim]:
-    """One claim for each matched alert: by its cheapest change, then the one with the lower fare key.
+def judge(alerts: Iterable[LockedAlert], falls: Mapping[UUID, Sequence[Fall]]) -> list[Transition]:
+    """What becomes of the alerts that still match, each by its cheapest fall.
 
     Args:
-        matches: alerts with the changes they match, any number each.
-        candidates: the changes, by position.
+        alerts: as they are locked; they may have changed since they were found.
+        falls: those that each was found to match, by its id.
     """
-    best: dict[UUID, Match] = {}
-    for match in matches:
-        rival = best.get(match.alert_id)
-        if rival is None or candidates[match.position] < candidates[rival.position]:
-            best[match.alert_id] = match
-    return [_claim(match, candidates[match.position].reference_price) for match in best.values()]
+    return [transition for alert in alerts if (transition := _judge(alert, falls[alert.id]))]
 
 
-def _claim(match: Match, price: int) -> Claim:
-    return Claim(match, price, next_armed_price(price))
+def _judge(alert: LockedAlert, falls: Sequence[Fall]) -> Transition | None:
+    matching = [fall for fall in falls if _matches(alert, fall)]
+    if not matching:
+        return None
+    cheapest = min(matching, key=lambda fall: fall.order).firing
+    return learn(alert, cheapest.price) if alert.unset else fire(standing(alert), cheapest)
+
+
+def _matches(alert: LockedAlert, fall: Fall) -> bool:
+    board, fare = fall.firing.keys
+    return (
+        alert.state == "active"
+        and fall.firing.price <= alert.armed_price <= fall.ceiling
+        and alert.filters.want(unpack_board(board), unpack_fare(fare))
+    )

@@ -2,10 +2,10 @@
 
 from pydantic import Field
 
-from shared.settings import BrokerSettings, ServiceSettings, ShardSettings
+from shared.settings import BoardSettings, BrokerSettings, ServiceSettings, ShardSettings
 
 
-class Settings(ServiceSettings, BrokerSettings, ShardSettings):
+class Settings(ServiceSettings, BrokerSettings, BoardSettings, ShardSettings):
     """Settings of one alert worker."""
 
     concurrency: int = Field(2, ge=1, le=16, description="batches in work at once")

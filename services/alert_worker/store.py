@@ -1,104 +1,206 @@
-"""The alerts of one shard: matched and locked, claimed, and committed once their notifications are safe."""
+"""The alerts of one shard, within a transaction: found, locked, judged elsewhere, and written."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from datetime import datetime
-from typing import Any, Final
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Final
+from uuid import UUID
 
 import asyncpg
-from sqlalchemy.ext.asyncio import AsyncEngine
+import numpy as np
 
-from services.alert_worker.falls import Falls
-from services.alert_worker.matching import Claim, Match
-from shared.databases import reaching
-from shared.errors import UnavailableError
+from services.alert_worker.parts import Falls, Part
+from services.alert_worker.transitions import FareKeys, LockedAlert, Transition
+from shared.alerts.filters import Filters
+from shared.alerts.rules import CHECK_AFTER, Rule
+from shared.messages.fare_key import fare_name, unpack_board, unpack_fare
+from shared.money import Rates
+from shared.rates.reconversion import ArmedPrices, reconverted
+from shared.shards import ShardTransaction
 
-# One statement finds the alerts whose armed price lies in the band that a fare crossed and locks them in id
-# order, so that two batches never deadlock. An alert that another batch claims meanwhile is judged again, as it
-# then is, before its lock is given.
-_MATCH_AND_LOCK: Final = """
-SELECT alert.id, alert.user_id, alert.armed_price, alert.fire_seq, change.position - 1 AS position
-FROM unnest($1::text[], $2::text[], $3::text[], $4::date[], $5::bigint[], $6::bigint[]) WITH ORDINALITY
-     AS change (route, origin, destination, departure, price, previous, position)
-JOIN alerts AS alert
-  ON alert.route = change.route
- AND alert.armed_price >= change.price
- AND alert.armed_price < change.previous
- AND alert.state = 'active'
- AND change.departure BETWEEN alert.departure_from AND alert.departure_to
- AND (alert.origin_airports IS NULL OR change.origin = ANY (alert.origin_airports))
- AND (alert.destination_airports IS NULL OR change.destination = ANY (alert.destination_airports))
-ORDER BY alert.id
-FOR UPDATE OF alert
+# Finds, from the index alone, the alerts whose armed price lies in the band that a fare crossed. OFFSET 0 keeps
+# the planner to one index scan a change, whatever it thinks of arrays.
+MATCH: Final = """
+SELECT alert.id, change.position - 1
+FROM unnest($1::text[], $2::text[], $3::text[], $4::bool[], $5::int[], $6::int[], $7::int[]) WITH ORDINALITY
+     AS board (route, origin, destination, round_trip, departure_day, return_day, weekday, number)
+JOIN unnest($8::int[], $9::int[], $10::int[], $11::text[], $12::bigint[], $13::bigint[]) WITH ORDINALITY
+     AS change (board, cabin, stops, carrier, price, ceiling, position)
+  ON change.board = board.number - 1
+CROSS JOIN LATERAL (
+    SELECT id FROM alerts
+    WHERE route = board.route
+      AND round_trip = board.round_trip
+      AND armed_price BETWEEN change.price AND change.ceiling
+      AND state = 'active'
+      AND date '1970-01-01' + board.departure_day BETWEEN departure_from AND departure_to
+      AND (origin_airports IS NULL OR board.origin = ANY (origin_airports))
+      AND (destination_airports IS NULL OR board.destination = ANY (destination_airports))
+      AND (weekdays IS NULL OR weekdays & board.weekday <> 0)
+      AND (cabin IS NULL OR cabin = change.cabin)
+      AND (max_stops IS NULL OR change.stops <= max_stops)
+      AND (carriers IS NULL OR change.carrier = ANY (carriers))
+      AND (excluded_carriers IS NULL OR change.carrier <> ALL (excluded_carriers))
+      AND (return_from IS NULL OR date '1970-01-01' + board.return_day >= return_from)
+      AND (return_to IS NULL OR date '1970-01-01' + board.return_day <= return_to)
+      AND (nights_min IS NULL OR board.return_day - board.departure_day >= nights_min)
+      AND (nights_max IS NULL OR board.return_day - board.departure_day <= nights_max)
+    OFFSET 0
+) AS alert
 """
 
-_CLAIM: Final = """
+# In id order, so that two batches never deadlock. Whoever waits for a lock sees the row as it then is.
+_LOCK: Final = "SELECT * FROM alerts WHERE id = ANY ($1::uuid[]) ORDER BY id FOR UPDATE"
+
+_LOCK_DUE: Final = """
+SELECT * FROM alerts WHERE check_at <= $1 ORDER BY check_at LIMIT $2 FOR UPDATE SKIP LOCKED
+"""
+
+_LOCK_OVER: Final = """
+SELECT * FROM alerts WHERE state IN ('active', 'paused') AND departure_to < $1
+LIMIT $2 FOR UPDATE SKIP LOCKED
+"""
+
+_WATCHING: Final = """
+SELECT id, watched_board, watched_fare FROM alerts
+WHERE state = 'active' AND watched_board = ANY ($1::bigint[])
+"""
+
+_WRITE: Final = """
 UPDATE alerts
-SET armed_price = claim.armed_price, last_price = claim.price, last_fare = claim.fare, last_fired_at = $5,
-    fire_seq = alerts.fire_seq + 1, updated_at = $5
-FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[]) AS claim (id, armed_price, price, fare)
-WHERE alerts.id = claim.id
+SET initial_price = new.initial_price, armed_price = new.armed_price, rates_date = $12,
+    state = new.state, fire_seq = new.fire_seq,
+    watched_board = new.watched_board, watched_fare = new.watched_fare,
+    check_at = coalesce(new.check_at, alerts.check_at),
+    last_price = coalesce(new.price, last_price), last_fare = coalesce(new.fare, last_fare),
+    last_fired_at = CASE WHEN new.price IS NULL THEN last_fired_at ELSE $11 END, updated_at = $11
+FROM unnest(
+    $1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::int[], $6::bigint[], $7::bigint[], $8::timestamptz[],
+    $9::bigint[], $10::text[]
+) AS new (id, initial_price, armed_price, state, fire_seq, watched_board, watched_fare, check_at, price, fare)
+WHERE alerts.id = new.id
 """
 
+_EXPIRE: Final = """
+UPDATE alerts SET state = 'expired', watched_board = NULL, watched_fare = NULL, check_at = NULL, updated_at = $2
+WHERE id = ANY ($1::uuid[])
+"""
 
-class Transaction:
-    """One transaction on a shard, between matching and committing."""
-
-    def __init__(self, connection: asyncpg.Connection) -> None:
-        self._connection = connection
-
-    async def match_and_lock(self, falls: Falls) -> list[Match]:
-        """The alerts that these falls match, locked until the transaction ends."""
-        rows = await self._connection.fetch(
-            _MATCH_AND_LOCK,
-            falls.routes,
-            falls.origins,
-            falls.destinations,
-            falls.departures,
-            falls.prices,
-            falls.previous,
-        )
-        return [Match(*row) for row in rows]
-
-    async def claim(self, claims: Sequence[Claim], fares: Sequence[str], now: datetime) -> None:
-        """Move the claimed alerts on; `fares` are the keys of the fares that fired them."""
-        await self._connection.execute(
-            _CLAIM,
-            [claim.match.alert_id for claim in claims],
-            [claim.next_armed_price for claim in claims],
-            [claim.price for claim in claims],
-            fares,
-            now,
-        )
+_CHECKED: Final = "UPDATE alerts SET check_at = NULL WHERE id = ANY ($1::uuid[])"
 
 
-class ShardStore:
-    """One shard's database."""
+async def match(connection: asyncpg.Connection, part: Part, falls: Falls) -> list[tuple[UUID, int]]:
+    """The alerts that these falls reach, each with which of the falls it was."""
+    cabin, stops, carriers = part.filtered(falls.position)
+    columns = zip(*part.facts, strict=True)
+    routes, origins, destinations, round_trips, departures, returns, weekdays = columns
+    rows = await connection.fetch(
+        MATCH,
+        routes,
+        origins,
+        destinations,
+        round_trips,
+        departures,
+        returns,
+        weekdays,
+        part.board[falls.position].tolist(),
+        cabin.tolist(),
+        stops.tolist(),
+        carriers,
+        falls.price.tolist(),
+        falls.ceiling.tolist(),
+    )
+    return [(row[0], row[1]) for row in rows]
 
-    def __init__(self, number: int, engine: AsyncEngine) -> None:
-        self.name = f"shard{number}"
-        self._engine = engine
 
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Transaction]:
-        """A transaction that commits at the end of the block unless it raises.
+async def lock(transaction: ShardTransaction, ids: Sequence[UUID]) -> list[LockedAlert]:
+    """These alerts as they are now, locked until the transaction ends; those that are gone are left out."""
+    return await _alerts(transaction, await transaction.driver.fetch(_LOCK, ids)) if ids else []
 
-        Raises:
-            UnavailableError: the shard cannot be reached.
-        """
-        async with reaching(self.name), self._engine.connect() as connection:
-            # The hot path speaks asyncpg itself: it binds arrays for unnest without SQLAlchemy's typing.
-            raw: Any = await connection.get_raw_connection()
-            driver: asyncpg.Connection = raw.driver_connection
-            try:
-                async with driver.transaction():
-                    yield Transaction(driver)
-            except asyncpg.InterfaceError as error:
-                # Asked for anything more after its server has hung up, asyncpg raises what it raises for misuse.
-                if driver.is_closed():
-                    raise UnavailableError(self.name, "the connection was lost") from error
-                raise
 
-    async def close(self) -> None:
-        """Close all connections."""
-        await self._engine.dispose()
+async def lock_due(transaction: ShardTransaction, now: datetime, most: int) -> list[LockedAlert]:
+    """Some alerts that are to be evaluated once more by now, locked; those that others hold are left to them."""
+    return await _alerts(transaction, await transaction.driver.fetch(_LOCK_DUE, now, most))
+
+
+async def lock_over(transaction: ShardTransaction, first: date, most: int) -> list[LockedAlert]:
+    """Some alerts whose last day of departure is before this one, locked."""
+    return await _alerts(transaction, await transaction.driver.fetch(_LOCK_OVER, first, most))
+
+
+async def watching(connection: asyncpg.Connection, part: Part) -> list[tuple[UUID, FareKeys]]:
+    """The alerts that watch a fare on these boards, and which one."""
+    rows = await connection.fetch(_WATCHING, part.boards.astype(np.int64).tolist())
+    return [(row[0], (_unsigned(row[1]), _unsigned(row[2]))) for row in rows]
+
+
+async def write(transaction: ShardTransaction, transitions: Sequence[Transition], now: datetime) -> None:
+    """Write what has become of alerts, at the rates in use."""
+    rows = [_row(transition, now) for transition in transitions]
+    if rows:
+        await transaction.driver.execute(_WRITE, *zip(*rows, strict=True), now, transaction.rates.rates.date)
+
+
+async def expire(connection: asyncpg.Connection, alerts: Sequence[LockedAlert], now: datetime) -> None:
+    """End these alerts."""
+    await connection.execute(_EXPIRE, [alert.id for alert in alerts], now)
+
+
+async def checked(connection: asyncpg.Connection, alerts: Sequence[LockedAlert]) -> None:
+    """These alerts need not be evaluated once more."""
+    if alerts:
+        await connection.execute(_CHECKED, [alert.id for alert in alerts])
+
+
+async def _alerts(transaction: ShardTransaction, rows: Sequence[asyncpg.Record]) -> list[LockedAlert]:
+    """The alerts of locked rows, at the rates in use: a load of rates changes a shard at once, its alerts in turn."""
+    used = transaction.rates.rates
+    days = {row["rates_date"] for row in rows if row["currency"] != used.reference} - {None, used.date}
+    earlier = {day: (await transaction.rates_at(day)).rates for day in days}
+    return [_alert(row, earlier.get(row["rates_date"], used), used) for row in rows]
+
+
+def _alert(row: asyncpg.Record, own: Rates, used: Rates) -> LockedAlert:
+    watched = row["watched_board"] is not None
+    prices = ArmedPrices(row["initial_price"], row["armed_price"])
+    if own is not used:
+        currency = row["currency"]
+        prices = reconverted(prices, row["target"], own.factors[currency], used.factors[currency])
+    return LockedAlert(
+        id=row["id"],
+        user_id=row["user_id"],
+        filters=Filters.of(dict(row)),
+        rule=Rule(row["rule"], row["percent"], row["improvement"], row["rearm"]),
+        state=row["state"],
+        revision=row["revision"],
+        fire_seq=row["fire_seq"],
+        initial_price=prices.initial,
+        armed_price=prices.armed,
+        watched=(_unsigned(row["watched_board"]), _unsigned(row["watched_fare"])) if watched else None,
+        last_fired_at=row["last_fired_at"],
+    )
+
+
+def _row(transition: Transition, now: datetime) -> tuple[object, ...]:
+    firing = transition.firing
+    board, fare = transition.watched or (None, None)
+    return (
+        transition.alert.id,
+        transition.initial_price,
+        transition.armed_price,
+        transition.state,
+        transition.fire_seq,
+        _signed(board),
+        _signed(fare),
+        now + CHECK_AFTER if transition.check else None,
+        firing.price if firing else None,
+        fare_name(unpack_board(firing.keys[0]), unpack_fare(firing.keys[1])) if firing else None,
+    )
+
+
+def _signed(key: int | None) -> int | None:
+    """A packed key as a bigint, which PostgreSQL has with a sign only."""
+    return key if key is None or key < 2**63 else key - 2**64
+
+
+def _unsigned(number: int) -> int:
+    return number % 2**64

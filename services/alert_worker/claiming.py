@@ -1,0 +1,72 @@
+"""The last steps of everything that moves alerts: publish what follows with confirms, then write the alerts."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from services.alert_worker import store
+from services.alert_worker.announcing import notification_of
+from services.alert_worker.transitions import Transition
+from shared.broker import Broker, Outgoing
+from shared.deliveries import Context
+from shared.failpoints import Failpoints
+from shared.messages import evaluations, notifications
+from shared.messages.evaluations import MAX_EVALUATIONS, Evaluation
+from shared.messages.notifications import Notice
+from shared.shards import ShardTransaction
+from shared.topology import ALERTS_EVALUATE, NOTIFICATIONS
+
+_LANE: Final = "standard"
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """Publishes and writes, within a transaction that its caller commits."""
+
+    broker: Broker
+    failpoints: Failpoints
+
+    async def make(
+        self,
+        transaction: ShardTransaction,
+        transitions: Sequence[Transition],
+        to_evaluate: Sequence[Evaluation],
+        now: datetime,
+        context: Context,
+    ) -> None:
+        """Announce firings, ask for evaluations, and once both are safe write what becomes of the alerts.
+
+        Raises:
+            UnavailableError: the broker has not confirmed; nothing is written.
+        """
+        fired = [transition for transition in transitions if transition.firing]
+        await self.announce((notification_of(transition, now) for transition in fired), context)
+        await self._ask(to_evaluate, context)
+        self.failpoints.hit("alert_worker.notifications_confirmed")
+        await store.write(transaction, transitions, now)
+
+    async def announce(self, notices: Iterable[Notice], context: Context) -> None:
+        """Publish what users are to be told; returns once all is confirmed."""
+        await self.broker.publish_all(
+            Outgoing(
+                exchange=NOTIFICATIONS.name,
+                routing_key=_LANE,
+                body=notifications.encode(notice),
+                content_type=notifications.JSON,
+                message_id=str(notice.id),
+                headers=context.headers(),
+            )
+            for notice in notices
+        )
+
+    async def _ask(self, to_evaluate: Sequence[Evaluation], context: Context) -> None:
+        await self.broker.publish_all(
+            Outgoing(
+                routing_key=ALERTS_EVALUATE.name,
+                body=evaluations.encode(list(to_evaluate[start : start + MAX_EVALUATIONS])),
+                content_type=evaluations.JSON,
+                headers=context.headers(),
+            )
+            for start in range(0, len(to_evaluate), MAX_EVALUATIONS)
+        )

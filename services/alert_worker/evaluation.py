@@ -1,0 +1,59 @@
+"""What the boards say of an alert: its baseline, its return to its initial price, a fare that fires it. Pure."""
+
+from dataclasses import replace
+
+from services.alert_worker.transitions import Firing, LockedAlert, Transition, fire, learn, standing
+from shared.alerts.best_fare import AvailableFare
+from shared.messages.evaluations import Unseen
+
+
+def evaluate(
+    alert: LockedAlert, best: AvailableFare | None, unseen: Unseen | None = None, *, settled: bool
+) -> Transition:
+    """What becomes of an alert.
+
+    Args:
+        alert: as it is locked.
+        best: the cheapest fare on the boards that it wants. None is no sign of anything: boards may be lost.
+        unseen: a firing to be undone, if it is the alert's last one.
+        settled: the boards show whatever fired the alert last. Before that they may show what that fare cost before,
+            and an alert that returned to its initial price would be told of the same fall once more.
+    """
+    now = standing(alert)
+    if unseen and (unseen.revision, unseen.fire_seq) == (alert.revision, alert.fire_seq):
+        now = _undo(now, unseen)
+    if now.state != "active" or best is None:
+        return now
+    if alert.unset:
+        return learn(alert, best.reference_price)
+    if settled:
+        now = _recover(now, best)
+    if best.reference_price <= now.armed_price:
+        return fire(now, _firing(best))
+    return now
+
+
+def _undo(now: Transition, unseen: Unseen) -> Transition:
+    """Wait again for what was not told of; the firing keeps its number.
+
+    An alert that has returned to its initial price since then stays there.
+    """
+    armed = max(now.armed_price, unseen.armed_price)
+    state = "active" if now.state == "fired" else now.state
+    watched = now.watched if armed < now.initial_price else None
+    return replace(now, armed_price=armed, state=state, watched=watched, check=True)
+
+
+def _recover(now: Transition, best: AvailableFare) -> Transition:
+    """Return to the initial price once all fares are above it; else watch the one that is not."""
+    if not now.alert.rule.recovers or now.armed_price >= now.initial_price:
+        return now
+    if best.reference_price > now.initial_price:
+        return replace(now, armed_price=now.initial_price, watched=None, check=True)
+    watched = (best.board, best.fare)
+    # Had it risen just before it was watched, only another look at its board would tell.
+    return replace(now, watched=watched, check=now.check or watched != now.watched)
+
+
+def _firing(best: AvailableFare) -> Firing:
+    return Firing((best.board, best.fare), best.reference_price, best.price, best.observed_at)

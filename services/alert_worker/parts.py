@@ -1,0 +1,168 @@
+"""The changes of a batch by the shard that holds their routes, and which of them fell. Pure."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from shared.airports import route_of
+from shared.alerts.rules import UNSET
+from shared.conversion import ReferenceAmounts
+from shared.messages.columns import FareColumns
+from shared.messages.fare_key import currency_of, split_fares, unpack_board
+from shared.shard_map import ShardMap, bucket_of
+
+Ints = npt.NDArray[np.int64]
+Keys = npt.NDArray[np.uint64]
+
+_EPOCH: Final = date(1970, 1, 1)
+_NEVER_SEEN: Final = 0  # as a previous price
+_HIGHEST_REACHED: Final = 2.0**62  # above every price; more would not fit the column, or be `UNSET`
+
+
+class BoardFacts(NamedTuple):
+    """What a board says of all its fares, as the match's SQL takes it: days since 1970, 0 for no return."""
+
+    route: str
+    origin: str
+    destination: str
+    round_trip: bool
+    departure: int
+    returning: int
+    weekday: int  # one bit, the lowest for Monday
+
+
+@dataclass(frozen=True, slots=True)
+class Falls:
+    """Changes that fell, or were never seen before, as columns of n; prices in the reference currency.
+
+    Attributes:
+        position: which row of the part.
+        price: at today's rates.
+        ceiling: the highest armed price that the fare came from above of; `UNSET` if it was never seen.
+    """
+
+    position: Ints
+    price: Ints
+    ceiling: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The changes on one shard's routes, as columns of n, and their b boards.
+
+    Attributes:
+        rows: the same changes as a batch.
+        boards: the packed keys of the boards.
+        facts: of each board.
+        board: which of the boards a change is on.
+        fare: packed keys.
+        price: quoted, as is `previous`: 0 if the fare was never seen.
+        reference: at the rates when it was observed.
+        previous_reference: the higher of the rates then and at the observation.
+        observed_at: in ms since 1970.
+    """
+
+    rows: pa.RecordBatch
+    boards: Keys
+    facts: list[BoardFacts]
+    board: Ints
+    fare: Keys
+    price: Ints
+    previous: Ints
+    reference: Ints
+    previous_reference: Ints
+    observed_at: Ints
+
+    @property
+    def buckets(self) -> set[int]:
+        """The buckets of its routes."""
+        return {bucket_of(facts.route) for facts in self.facts}
+
+    def keys(self, position: int) -> tuple[int, int]:
+        """The packed keys of the board and the fare of a change."""
+        return int(self.boards[self.board[position]]), int(self.fare[position])
+
+    def positions_on(self, boards: Collection[int]) -> dict[tuple[int, int], int]:
+        """The positions of the changes on these boards, by the keys of board and fare."""
+        there = np.isin(self.boards[self.board], np.array(list(boards), dtype=np.uint64))
+        return {self.keys(position): position for position in np.flatnonzero(there).tolist()}
+
+    def route(self, position: int) -> str:
+        """The route of a change."""
+        return self.facts[self.board[position]].route
+
+    def falls(self, amounts: ReferenceAmounts, reach: float) -> Falls:
+        """What fell, at these rates.
+
+        Only a lower quoted price is a fall: where rates alone make a fare cheaper nobody is told.
+
+        Args:
+            amounts: of the shard's rates; a price without a rate there keeps that of its observation.
+            reach: how far rates can have lifted an armed price, 1 or more: so far above its previous price a
+                fare may meet an alert that no fall has crossed.
+        """
+        never_seen = self.previous == _NEVER_SEEN
+        falling = np.flatnonzero((self.price < self.previous) | never_seen)
+        currency = currency_of(self.fare[falling])
+        known = amounts.known(currency)
+        price = np.where(known, amounts.of(self.price[falling], currency), self.reference[falling])
+        before = np.where(known, amounts.of(self.previous[falling], currency), 0)
+        previous = np.maximum(before, self.previous_reference[falling])
+        ceiling = previous - 1
+        if reach > 1:  # amounts were rounded on both sides: better a cent too far
+            ceiling = np.minimum(np.ceil(previous * reach) + 1, _HIGHEST_REACHED).astype(np.int64)
+        ceiling[never_seen[falling]] = UNSET
+        return Falls(falling, price, ceiling)
+
+    def filtered(self, position: Ints) -> tuple[Ints, Ints, list[str]]:
+        """What filters ask of the changes at these positions: cabin, stops, and carrier or nothing."""
+        parts = split_fares(self.fare[position])
+        carriers = self.rows["carrier"].fill_null("").take(pa.array(position))
+        return parts.cabin, parts.stops, carriers.to_pylist()
+
+
+def parts_by_shard(changes: FareColumns, shard_map: ShardMap) -> Iterator[tuple[int, Part]]:
+    """Part valid changes by the shard that holds their routes."""
+    boards, board = np.unique(changes.board, return_inverse=True)
+    facts = [_facts(int(key)) for key in boards]
+    shard_of_board = np.array([shard_map.shard_of(fact.route) for fact in facts], dtype=np.int64)
+    for shard in np.unique(shard_of_board):
+        yield int(shard), _part(changes, boards, facts, board, np.flatnonzero(shard_of_board == shard))
+
+
+def _part(changes: FareColumns, boards: Keys, facts: list[BoardFacts], board: Ints, here: Ints) -> Part:
+    """The changes on some of the boards, given by position in ascending order."""
+    row = np.flatnonzero(np.isin(board, here))
+    rows = changes.rows.take(pa.array(row))
+    return Part(
+        rows=rows,
+        boards=boards[here],
+        facts=[facts[i] for i in here],
+        board=np.searchsorted(here, board[row]),
+        fare=changes.fare[row],
+        price=changes.price[row],
+        previous=rows["previous_price"].fill_null(_NEVER_SEEN).to_numpy(),
+        reference=rows["reference_price"].to_numpy(),
+        previous_reference=rows["previous_reference_price"].fill_null(_NEVER_SEEN).to_numpy(),
+        observed_at=changes.observed_at[row],
+    )
+
+
+@lru_cache(maxsize=65_536)  # boards come again with every cycle
+def _facts(key: int) -> BoardFacts:
+    origin, destination, departure, returning = unpack_board(key)
+    return BoardFacts(
+        route=route_of(origin, destination),
+        origin=origin,
+        destination=destination,
+        round_trip=returning is not None,
+        departure=(departure - _EPOCH).days,
+        returning=(returning - _EPOCH).days if returning else 0,
+        weekday=1 << departure.weekday(),
+    )
