@@ -1,26 +1,25 @@
-"""What an alert is to a traveller, and which wishes make a sensible one."""
+"""What an alert is to a traveller: the wish, and what the API says of it."""
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
 from msgspec import Meta, Struct
 
-from services.alerts_api.fields import InvalidFieldError
-from shared.airports import city_of, is_airport, is_city
-from shared.money import MAX_PRICE, Rates, UnknownCurrencyError
+from shared.alerts.rules import DEFAULT_IMPROVEMENT, Rearm
+from shared.messages.notifications import Cabin
+from shared.money import MAX_PRICE
 
-MAX_WINDOW = timedelta(days=366)
-MAX_AHEAD = timedelta(days=731)
-# West of everyone a date ends twelve hours after it has ended in UTC.
-_LAST_ZONE = timedelta(hours=12)
-
-Code = Annotated[
-    str,
-    # Without the length `$` would let a line break through.
-    Meta(pattern="^[A-Z]{3}$", max_length=3, description="IATA code of a metropolitan area or an airport"),
-]
+# Without the length of each `$` would let a line break through.
+Code = Annotated[str, Meta(pattern="^[A-Z]{3}$", max_length=3, description="IATA code")]
+Airports = Annotated[list[Code], Meta(min_length=1, max_length=10, description="some airports of one city")]
 Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$", max_length=3, description="ISO 4217 code")]
+Carrier = Annotated[str, Meta(pattern=r"^[A-Z0-9]{2,3}(?!\n)$", description="IATA or ICAO code of an airline")]
+Carriers = Annotated[list[Carrier], Meta(min_length=1, max_length=20)]
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+Weekdays = Annotated[list[Weekday], Meta(min_length=1, max_length=7, description="of the departure")]
+Nights = Annotated[int, Meta(ge=0, le=365)]
+Stops = Annotated[int, Meta(ge=0, le=7)]
 
 
 class Money(Struct, frozen=True, forbid_unknown_fields=True):
@@ -30,92 +29,100 @@ class Money(Struct, frozen=True, forbid_unknown_fields=True):
     currency: Currency
 
 
-class Target(Struct, frozen=True, forbid_unknown_fields=True):
+class Target(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="target"):
     """Fires at or below a price."""
 
-    kind: Literal["target"]
     price: Money
 
 
-class AlertRequest(Struct, frozen=True, forbid_unknown_fields=True):
-    """A traveller's wish, for one-way fares.
+class Drop(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="drop"):
+    """Fires a percentage below what the best fare was."""
 
-    A metropolitan area (`NYC`) stands for all its airports, an airport (`JFK`) for itself alone.
+    percent: Annotated[int, Meta(ge=1, le=90)]
+    currency: Currency = "EUR"
+
+
+class NewLow(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="new_low"):
+    """Fires below every fare seen since the alert was made."""
+
+    currency: Currency = "EUR"
+
+
+class RoundTrip(Struct, frozen=True, forbid_unknown_fields=True):
+    """When to return: between two dates, after some nights, or both; one of the two needs an end."""
+
+    return_from: date | None = None
+    return_to: date | None = None
+    nights_min: Nights | None = None
+    nights_max: Nights | None = None
+
+
+class AlertRequest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A traveller's wish; null lets everything through. Without `round_trip` it is for one-way fares alone.
+
+    A metropolitan area (`NYC`) stands for all its airports, an airport (`JFK`) for itself alone, a list for some
+    airports of one area. Lists are sets: they are answered in an order of ours.
     """
 
-    origin: Code
-    destination: Code
+    origin: Code | Airports
+    destination: Code | Airports
     departure_from: date
     departure_to: date
-    rule: Target
+    round_trip: RoundTrip | None = None
+    weekdays: Weekdays | None = None
+    cabin: Cabin | None = None
+    max_stops: Stops | None = None
+    carriers: Carriers | None = None
+    excluded_carriers: Carriers | None = None
+    rule: Target | Drop | NewLow
+    improvement_percent: Annotated[int, Meta(ge=1, le=50, description="smallest fall worth telling of again")] = (
+        DEFAULT_IMPROVEMENT
+    )
+    rearm: Rearm = "recovery"
 
 
-class Alert(Struct, frozen=True):
-    """An alert as its traveller sees it."""
+class Alert(AlertRequest, frozen=True, kw_only=True):
+    """An alert as its traveller sees it.
+
+    `armed_price` is what it fires at next, in the reference currency; null while no fare that it could compare
+    with has been seen.
+    """
 
     id: UUID
-    origin: str
-    destination: str
-    departure_from: date
-    departure_to: date
-    rule: Target
-    state: Literal["active", "paused"]
+    state: Literal["active", "paused", "fired", "expired"]
+    revision: int
+    armed_price: Money | None
     created_at: datetime
     updated_at: datetime
     last_fired_at: datetime | None
 
 
-class Plan(Struct, frozen=True):
-    """What the fleet watches for a wish: the route, its airports (None: any of the city), the armed price."""
+class BestFare(Struct, frozen=True, kw_only=True):
+    """The cheapest fare that an alert wants, as last seen."""
 
-    route: str
-    origin_airports: list[str] | None
-    destination_airports: list[str] | None
-    armed_price: int
-
-
-def plan(request: AlertRequest, rates: Rates, now: datetime) -> Plan:
-    """Work out what to watch.
-
-    Args:
-        request: the wish.
-        rates: turn the target into the reference currency, in whose minor units the armed price is.
-        now: in UTC.
-
-    Raises:
-        InvalidFieldError: the wish makes no sense.
-    """
-    _check_departure(request.departure_from, request.departure_to, now)
-    origin, origin_airports = _place("origin", request.origin)
-    destination, destination_airports = _place("destination", request.destination)
-    if origin == destination:
-        raise InvalidFieldError("destination", f"is in the same city as the origin, {origin}")
-    armed_price = _armed_price(request.rule.price, rates)
-    return Plan(f"{origin}-{destination}", origin_airports, destination_airports, armed_price)
+    origin: str
+    destination: str
+    departure_date: date
+    return_date: date | None
+    carrier: str | None
+    flight_number: str | None
+    departure_time: str | None
+    cabin: str
+    stops: int
+    price: Money
+    reference_price: Money
+    observed_at: datetime
 
 
-def _check_departure(first: date, last: date, now: datetime) -> None:
-    if last < first:
-        raise InvalidFieldError("departure_to", "is before departure_from")
-    if last < (now - _LAST_ZONE).date():
-        raise InvalidFieldError("departure_to", "is in the past")
-    if last - first > MAX_WINDOW:
-        raise InvalidFieldError("departure_to", f"is more than {MAX_WINDOW.days} days after departure_from")
-    if last - now.date() > MAX_AHEAD:
-        raise InvalidFieldError("departure_to", f"is more than {MAX_AHEAD.days} days ahead")
+class AlertWithBestFare(Alert, frozen=True, kw_only=True):
+    """An alert just written; `best_fare` is null if nothing on sale fits, or if that is not known at the moment."""
+
+    best_fare: BestFare | None
+    best_fare_known: bool
 
 
-def _place(field: str, code: str) -> tuple[str, list[str] | None]:
-    """The city, and the airports that it is narrowed to."""
-    if is_city(code):
-        return code, None
-    if is_airport(code):
-        return city_of(code), [code]
-    raise InvalidFieldError(field, f"{code} is no metropolitan area or airport that we know")
+class AlertPage(Struct, frozen=True):
+    """Some of a traveller's alerts, newest first, and how many there are in all."""
 
-
-def _armed_price(price: Money, rates: Rates) -> int:
-    try:
-        return rates.to_reference(price.amount, price.currency)
-    except UnknownCurrencyError:
-        raise InvalidFieldError("rule.price.currency", f"we have no rate for {price.currency}") from None
+    total: int
+    resources: list[Alert]

@@ -1,96 +1,107 @@
-"""Alerts in the shards: each lies where its route's bucket does, so a traveller's may lie in all of them."""
+"""Making, reading, pausing and removing alerts; each lies in the shard that holds its route."""
 
 import asyncio
-from collections.abc import Sequence
-from uuid import UUID, uuid4
+from datetime import datetime
+from typing import Any
+from uuid import UUID
 
-from sqlalchemy import Row, func, insert, select
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import delete, insert
 
-from services.alerts_api.alerts import Alert, AlertRequest, Money, Plan, Target
-from shared.databases import reaching
+from services.alerts_api.alert_ids import new_alert_id
+from services.alerts_api.alert_writes import ContendedError, armed, checked_later, one, persistent, rewrite
+from services.alerts_api.alerts import AlertRequest
+from services.alerts_api.planning import last_ended, plan
+from services.alerts_api.stored_alerts import COLUMNS, StoredAlert, find, newest
+from shared.errors import FarelarkError
 from shared.schema.shards import alerts
-from shared.shard_map import ShardMap
+from shared.shard_map import bucket_of
+from shared.shards import Shards
+
+
+class AlertOverError(FarelarkError):
+    """The alert has ended, by firing or because its departure window is over."""
 
 
 class AlertsStore:
-    """Reads and writes alerts; every method raises `UnavailableError` when a shard that it needs is away."""
+    """Reads and writes alerts.
 
-    def __init__(self, shard_map: ShardMap, engines: Sequence[AsyncEngine]) -> None:
-        self._shard_map = shard_map
-        self._engines = engines
+    Its methods raise `UnavailableError` when a shard that they need is away, `MapMovedError` or `ContendedError`
+    when they came to nothing again and again, and those that name an alert `UnknownAlertError`.
+    """
 
-    async def add(self, user_id: UUID, request: AlertRequest, plan: Plan) -> Alert:
-        """Add the alert to its route's shard; from its commit on the alert workers see it."""
-        shard = self._shard_map.shard_of(plan.route)
-        statement = insert(alerts).values(_values(user_id, request, plan)).returning(alerts)
-        async with reaching(f"shard{shard}"), self._engines[shard].begin() as connection:
-            return _alert((await connection.execute(statement)).one())
+    def __init__(self, shards: Shards) -> None:
+        self._shards = shards
 
-    async def page(self, user_id: UUID, count: int, offset: int) -> tuple[int, list[Alert]]:
+    @persistent
+    async def add(self, user_id: UUID, request: AlertRequest, now: datetime) -> StoredAlert:
+        """Add an alert; from its commit on the alert workers see it.
+
+        Raises:
+            InvalidFieldError: the wish makes no sense.
+        """
+        planned = plan(request, now)
+        bucket = bucket_of(planned.filters.route)
+        shard = (await self._shards.current_map()).shards[bucket]
+        async with self._shards.transaction(shard, [bucket]) as transaction:
+            identity = {"id": new_alert_id(bucket), "user_id": user_id}
+            row = identity | armed(planned, transaction.rates) | checked_later()
+            return await one(transaction, shard, insert(alerts).values(row).returning(*COLUMNS))
+
+    async def find(self, user_id: UUID, alert_id: UUID) -> StoredAlert:
+        """One of the user's alerts."""
+        return await find(self._shards, user_id, alert_id)
+
+    async def page(self, user_id: UUID, count: int, offset: int) -> tuple[int, list[StoredAlert]]:
         """How many alerts the user has, and `count` of them after the first `offset`, newest first."""
-        shards = range(len(self._engines))
-        # Any shard may hold all that is wanted: each gives its first ones up to the end of the page.
-        parts = await asyncio.gather(*(self._newest(shard, user_id, offset + count) for shard in shards))
-        found = sorted((alert for _, part in parts for alert in part), key=_age, reverse=True)
-        return sum(total for total, _ in parts), found[offset : offset + count]
+        total, found = await newest(self._shards, user_id, offset + count)
+        return total, found[offset:]
+
+    @persistent
+    async def pause(self, user_id: UUID, alert_id: UUID) -> StoredAlert:
+        """Let an alert rest.
+
+        Raises:
+            AlertOverError: it is no longer active.
+        """
+        old = await self.find(user_id, alert_id)
+        match old.row["state"]:
+            case "paused":
+                return old
+            case "active":
+                return await self._set_state(old, "paused", {})
+        raise AlertOverError("the alert is over, there is nothing to pause")
+
+    @persistent
+    async def resume(self, user_id: UUID, alert_id: UUID, now: datetime) -> StoredAlert:
+        """Wake an alert that rests or has fired, at the armed price that it has.
+
+        Raises:
+            AlertOverError: its departure window is over.
+        """
+        old = await self.find(user_id, alert_id)
+        if old.row["state"] == "expired" or old.filters.departure_to <= last_ended(now):
+            raise AlertOverError("the alert's departure window is over; give it another one")
+        if old.row["state"] == "active":
+            return old
+        return await self._set_state(old, "active", checked_later())
+
+    @persistent
+    async def remove(self, user_id: UUID, alert_id: UUID) -> None:
+        """Delete an alert."""
+        old = await self.find(user_id, alert_id)
+        async with self._shards.transaction(old.shard, [bucket_of(old.route)]) as transaction:
+            gone = delete(alerts).where(alerts.c.id == old.id).returning(alerts.c.id)
+            if await transaction.connection.scalar(gone) is None:
+                raise ContendedError(f"alert {old.id} was moved or removed meanwhile")
 
     async def check(self) -> None:
         """Make sure that every shard answers."""
-        await asyncio.gather(*(self._check(shard) for shard in range(len(self._engines))))
-
-    async def _newest(self, shard: int, user_id: UUID, count: int) -> tuple[int, list[Alert]]:
-        statement = (
-            select(alerts, func.count().over().label("total"))
-            .where(alerts.c.user_id == user_id)
-            .order_by(alerts.c.created_at.desc(), alerts.c.id.desc())
-            .limit(count)
-        )
-        async with reaching(f"shard{shard}"), self._engines[shard].connect() as connection:
-            rows = (await connection.execute(statement)).all()
-        return (rows[0].total if rows else 0), [_alert(row) for row in rows]
+        await asyncio.gather(*(self._check(shard) for shard in self._shards.numbers))
 
     async def _check(self, shard: int) -> None:
-        async with reaching(f"shard{shard}"), self._engines[shard].connect() as connection:
-            await connection.execute(select(1))
+        async with self._shards.transaction(shard, []):
+            pass
 
-
-def _values(user_id: UUID, request: AlertRequest, plan: Plan) -> dict[str, object]:
-    return {
-        "id": uuid4(),
-        "user_id": user_id,
-        "route": plan.route,
-        "origin_airports": plan.origin_airports,
-        "destination_airports": plan.destination_airports,
-        "departure_from": request.departure_from,
-        "departure_to": request.departure_to,
-        "rule": request.rule.kind,
-        "target": request.rule.price.amount,
-        "currency": request.rule.price.currency,
-        "armed_price": plan.armed_price,
-    }
-
-
-def _alert(row: Row[tuple[object, ...]]) -> Alert:
-    origin_city, destination_city = row.route.split("-")
-    return Alert(
-        id=row.id,
-        origin=_code(row.origin_airports, origin_city),
-        destination=_code(row.destination_airports, destination_city),
-        departure_from=row.departure_from,
-        departure_to=row.departure_to,
-        rule=Target(kind="target", price=Money(row.target, row.currency)),
-        state=row.state,
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-        last_fired_at=row.last_fired_at,
-    )
-
-
-def _code(airports: list[str] | None, city: str) -> str:
-    """What the traveller asked for: the airport that the alert is narrowed to, else the city."""
-    return airports[0] if airports else city
-
-
-def _age(alert: Alert) -> tuple[object, UUID]:
-    return alert.created_at, alert.id
+    async def _set_state(self, old: StoredAlert, state: str, changes: dict[str, Any]) -> StoredAlert:
+        async with self._shards.transaction(old.shard, [bucket_of(old.route)]) as transaction:
+            return await one(transaction, old.shard, rewrite(old, {"state": state} | changes))

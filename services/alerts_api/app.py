@@ -1,21 +1,34 @@
 """Wires the alerts API: settings in, an ASGI application out."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 
 from litestar import Litestar, Router
 from litestar.di import Provide
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.alerts_api.accounts_store import AccountsStore
-from services.alerts_api.alert_routes import create_alert, list_alerts
+from services.alerts_api.alert_edits import AlertEditor
+from services.alerts_api.alert_routes import (
+    change_alert,
+    create_alert,
+    delete_alert,
+    get_alert,
+    list_alerts,
+    pause_alert,
+    replace_alert,
+    resume_alert,
+)
 from services.alerts_api.alerts_store import AlertsStore
 from services.alerts_api.auth_routes import login, register
 from services.alerts_api.authentication import PUBLIC, BearerGuard, user_id_of
+from services.alerts_api.best_fares import WriteReplies
 from services.alerts_api.bodies import MAX_BODY_BYTES, StrictRequest
 from services.alerts_api.device_routes import enter_device
+from services.alerts_api.evaluations import Evaluations
 from services.alerts_api.health_routes import live, metrics, ready
 from services.alerts_api.measuring import Measuring
 from services.alerts_api.openapi import BEARER_ONLY, openapi_config
@@ -24,12 +37,28 @@ from services.alerts_api.problems import handlers
 from services.alerts_api.settings import Settings
 from services.alerts_api.tokens import AccessTokens
 from shared.airports import cities
+from shared.alerts.available_fares import AvailableFares
+from shared.broker import Broker
 from shared.databases import open_engine
 from shared.errors import ConfigurationError
-from shared.money import Rates
-from shared.shard_map import ShardMap
+from shared.failpoints import Failpoints
+from shared.fare_boards.store import BoardStore
+from shared.shards import Shards
 
 NAME = "alerts_api"
+
+Connect = Callable[[str, str], Awaitable[Broker]]
+
+_ALERTS = [
+    create_alert,
+    list_alerts,
+    get_alert,
+    replace_alert,
+    change_alert,
+    delete_alert,
+    pause_alert,
+    resume_alert,
+]
 
 
 def utc_now() -> datetime:
@@ -37,26 +66,31 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Litestar:
-    """Wire the application; it connects to its databases as requests need them.
+def create_app(
+    settings: Settings, clock: Callable[[], datetime] = utc_now, connect: Connect = Broker.connect
+) -> Litestar:
+    """Wire the application; it connects to its servers as requests need them, to RabbitMQ in the background.
 
     Raises:
-        ConfigurationError: the rates or the token key cannot be read.
+        ConfigurationError: the token key cannot be read, or there is no shard.
     """
     tokens = _read_tokens(settings)
     cities()  # read here once, not within the first request
     accounts = open_engine(settings.accounts_url, application=NAME, pool_size=settings.accounts_connections)
-    shards = [open_engine(url, application=NAME, pool_size=settings.shard_connections) for url in settings.shards]
+    shards = Shards.at(settings.shards, application=NAME, pool_size=settings.shard_connections)
+    boards = BoardStore(settings.redis_url)
+    evaluations = Evaluations(partial(connect, settings.rabbitmq_url, NAME))
     return Litestar(
         [
             Router("/api/auth", route_handlers=[register, login], opt=PUBLIC),
-            Router("/api", route_handlers=[enter_device, create_alert, list_alerts], security=BEARER_ONLY),
+            Router("/api", route_handlers=[enter_device, *_ALERTS], security=BEARER_ONLY),
             Router("/", route_handlers=[live, ready, metrics], opt=PUBLIC),
         ],
         dependencies={
             "accounts": _given(AccountsStore(accounts)),
-            "alerts": _given(AlertsStore(ShardMap.even(settings.shards), shards)),
-            "rates": _given(Rates.load(settings.rates_file, settings.reference_currency)),
+            "alerts": _given(AlertsStore(shards)),
+            "edits": _given(AlertEditor(shards, Failpoints(settings.failpoints))),
+            "replies": _given(WriteReplies(evaluations, AvailableFares(boards, settings.fare_lifetime, clock))),
             "passwords": _given(Passwords()),
             "tokens": _given(tokens),
             "now": Provide(clock, sync_to_thread=False),
@@ -67,7 +101,7 @@ def create_app(settings: Settings, clock: Callable[[], datetime] = utc_now) -> L
         request_class=StrictRequest,
         request_max_body_size=MAX_BODY_BYTES,
         exception_handlers=handlers(),
-        lifespan=[_closing([accounts, *shards])],
+        lifespan=[_closing(accounts, shards, boards), lambda _: evaluations.connecting()],
         openapi_config=openapi_config(),
         logging_config=None,
     )
@@ -85,7 +119,9 @@ def _given(value: object) -> Provide:
     return Provide(lambda: value, sync_to_thread=False)
 
 
-def _closing(engines: list[AsyncEngine]) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
+def _closing(
+    accounts: AsyncEngine, shards: Shards, boards: BoardStore
+) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
     """Give the connections back once the last request is answered."""
 
     @asynccontextmanager
@@ -93,6 +129,6 @@ def _closing(engines: list[AsyncEngine]) -> Callable[[Litestar], AbstractAsyncCo
         try:
             yield
         finally:
-            await asyncio.gather(*(engine.dispose() for engine in engines))
+            await asyncio.gather(accounts.dispose(), shards.close(), boards.close())
 
     return closing

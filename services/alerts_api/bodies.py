@@ -7,12 +7,13 @@ from typing import Any
 
 import msgspec
 from litestar import Request
-from litestar.enums import MediaType
+from litestar.enums import HttpMethod, MediaType
 from litestar.exceptions import ClientException, HTTPException
 
 from services.alerts_api.fields import InvalidFieldError
 
 MAX_BODY_BYTES = 64 * 1024
+_MERGE_PATCH = "application/merge-patch+json"
 
 
 class UnsupportedMediaTypeError(HTTPException):
@@ -28,11 +29,12 @@ class StrictRequest(Request[Any, Any, Any]):
         """The body.
 
         Raises:
-            UnsupportedMediaTypeError: the content type is not application/json.
+            UnsupportedMediaTypeError: the content type is not application/json, or for a PATCH that of a merge patch.
             ClientException: this is no JSON.
             InvalidFieldError: it is JSON of another shape.
         """
-        if self.content_type[0] != MediaType.JSON:
+        accepted = {MediaType.JSON, _MERGE_PATCH} if self.method == HttpMethod.PATCH else {MediaType.JSON}
+        if self.content_type[0] not in accepted:
             raise UnsupportedMediaTypeError("send the body as application/json")
         body = await self.body()
         try:

@@ -1,5 +1,6 @@
 """Errors as the app sees them: RFC 9457 problem documents, never with a stack, a statement or a secret in them."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -10,8 +11,12 @@ from litestar.openapi import ResponseSpec
 from litestar.types import ExceptionHandlersMap
 from msgspec import UNSET, Struct, UnsetType
 
+from services.alerts_api.alert_writes import ContendedError
+from services.alerts_api.alerts_store import AlertOverError
 from services.alerts_api.fields import InvalidFieldError
+from services.alerts_api.stored_alerts import UnknownAlertError
 from shared.errors import UnavailableError
+from shared.shards import MapMovedError
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 5
@@ -39,15 +44,29 @@ class Problem(Struct, frozen=True):
 
 ProblemResponse = Response[Problem]
 
+
+def _specified(descriptions: Mapping[int, str]) -> dict[int, ResponseSpec]:
+    return {
+        status: ResponseSpec(Problem, generate_examples=False, description=description, media_type=MEDIA_TYPE)
+        for status, description in descriptions.items()
+    }
+
+
 # What any route may answer beside its own, for the OpenAPI document.
-PROBLEMS = {
-    status: ResponseSpec(Problem, generate_examples=False, description=description, media_type=MEDIA_TYPE)
-    for status, description in {
+PROBLEMS = _specified(
+    {
         400: "The request is malformed, or makes no sense",
         401: "There is no valid access token, or the login is wrong",
         503: "A database cannot be reached now",
-    }.items()
-}
+    }
+)
+# And the routes of one alert.
+PROBLEMS_OF_ONE = PROBLEMS | _specified(
+    {
+        404: "The traveller has no such alert",
+        409: "The alert is over",
+    }
+)
 
 
 def handlers() -> ExceptionHandlersMap:
@@ -56,7 +75,11 @@ def handlers() -> ExceptionHandlersMap:
         HTTPException: _http,
         ValidationException: _invalid_parameters,
         InvalidFieldError: _invalid_field,
+        UnknownAlertError: _unknown_alert,
+        AlertOverError: _alert_over,
         UnavailableError: _unavailable,
+        MapMovedError: _contended,
+        ContendedError: _contended,
         Exception: _unexpected,
     }
 
@@ -89,11 +112,24 @@ def _invalid_field(_: AnyRequest, error: InvalidFieldError) -> ProblemResponse:
 
 def _unavailable(_: AnyRequest, error: UnavailableError) -> ProblemResponse:
     log.warning("unavailable", server=error.server, error=str(error))
-    return _problem(
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        "a database cannot be reached; try again in a moment",
-        headers={"Retry-After": str(RETRY_AFTER_S)},
-    )
+    return _try_again("a database cannot be reached; try again in a moment")
+
+
+def _contended(_: AnyRequest, error: MapMovedError | ContendedError) -> ProblemResponse:
+    log.warning("contended", error=str(error))
+    return _try_again("the alert is being written by somebody else; try again in a moment")
+
+
+def _try_again(detail: str) -> ProblemResponse:
+    return _problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": str(RETRY_AFTER_S)})
+
+
+def _unknown_alert(_: AnyRequest, error: UnknownAlertError) -> ProblemResponse:
+    return _problem(HTTPStatus.NOT_FOUND, str(error))
+
+
+def _alert_over(_: AnyRequest, error: AlertOverError) -> ProblemResponse:
+    return _problem(HTTPStatus.CONFLICT, str(error))
 
 
 def _unexpected(request: AnyRequest, error: Exception) -> ProblemResponse:

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from pydantic import Field
 
-from shared.settings import AccountsSettings, RatesSettings, ServiceSettings, ShardSettings
+from shared.settings import AccountsSettings, BoardSettings, BrokerSettings, ServiceSettings, ShardSettings
 
 
-class Settings(AccountsSettings, ShardSettings, RatesSettings, ServiceSettings):
+class Settings(AccountsSettings, ShardSettings, BoardSettings, BrokerSettings, ServiceSettings):
     """The alerts API's settings."""
 
     api_host: str = "127.0.0.1"

@@ -19,11 +19,14 @@ from fleet.servers.postgres import Postgres
 from services.alerts_api.app import create_app
 from services.alerts_api.settings import Settings
 from shared.databases import open_engine
+from shared.fakes import FakeBroker
+from shared.money import Rates
 from tests.integration.fresh_databases import create_databases
+from tests.private_servers import Servers
 
 PASSWORD = "correct horse"
 SHARDS = 3
-RATES = "Date, USD, JPY\n2026-11-20, 1.25, 160\n"
+RATES = Rates(date(2026, 11, 20), "EUR", {"EUR": (1, 1), "USD": (4, 5), "JPY": (5, 8)})
 
 
 class Traveller:
@@ -43,13 +46,34 @@ class Traveller:
     def post(self, path: str, body: object) -> Response:
         return self.client.post(path, json=body, headers=self.headers)
 
+    def put(self, path: str, body: object) -> Response:
+        return self.client.put(path, json=body, headers=self.headers)
+
+    def patch(self, path: str, body: object) -> Response:
+        return self.client.patch(path, json=body, headers=self.headers)
+
+    def delete(self, path: str) -> Response:
+        return self.client.delete(path, headers=self.headers)
+
+
+class ApiBroker(FakeBroker):
+    """A broker in memory that publishes alone."""
+
+    @property
+    def connected(self) -> bool:
+        return self.there
+
+    async def close(self) -> None:
+        self.there = False
+
 
 class RunningApi:
-    """The application, what it was told, and a look into its databases."""
+    """The application, what it was told, what it has published, and a look into its databases."""
 
-    def __init__(self, settings: Settings, client: TestClient[Litestar]) -> None:
+    def __init__(self, settings: Settings, client: TestClient[Litestar], broker: ApiBroker) -> None:
         self.settings = settings
         self.client = client
+        self.broker = broker
 
     def traveller(self) -> Traveller:
         return Traveller(self.client)
@@ -57,30 +81,40 @@ class RunningApi:
     def rows(self, url: str, statement: str) -> list[dict[str, Any]]:
         return asyncio.run(_rows(url, statement))
 
+    def everywhere(self, statement: str) -> list[dict[str, Any]]:
+        """What a statement gives on all shards together."""
+        return [row for url in self.settings.shards for row in self.rows(url, statement)]
+
 
 @contextmanager
 def running_api(settings: Settings) -> Iterator[RunningApi]:
-    with TestClient(create_app(settings)) as client:
-        yield RunningApi(settings, client)
+    """Run the application with a broker in memory."""
+    broker = ApiBroker()
+
+    async def connect(_: str, __: str) -> ApiBroker:
+        return broker
+
+    with TestClient(create_app(settings, connect=connect)) as client:
+        yield RunningApi(settings, client, broker)
 
 
-def settings_over(postgres: Postgres, folder: Path) -> Settings:
+def settings_over(servers: Servers, folder: Path, **changes: str) -> Settings:
     """Settings with a new key and migrated databases."""
-    accounts_url, *shard_urls = asyncio.run(_migrated(postgres))
-    return settings_for(accounts_url, shard_urls, folder)
+    accounts_url, *shard_urls = asyncio.run(_migrated(servers.postgres))
+    return settings_for(accounts_url, shard_urls, folder, **{"redis_url": servers.redis.url} | changes)
 
 
-def settings_for(accounts_url: str, shard_urls: list[str], folder: Path) -> Settings:
+def settings_for(accounts_url: str, shard_urls: list[str], folder: Path, **changes: str) -> Settings:
+    """Settings with a new key; Redis is away unless it is given."""
     generate_key(folder / "key.pem")
-    (folder / "rates.csv").write_text(RATES)
-    return Settings.model_validate(
-        {
-            "accounts_url": accounts_url,
-            "shard_urls": ",".join(shard_urls),
-            "jwt_key_file": folder / "key.pem",
-            "rates_file": folder / "rates.csv",
-        }
-    )
+    settings = {
+        "accounts_url": accounts_url,
+        "shard_urls": ",".join(shard_urls),
+        "jwt_key_file": folder / "key.pem",
+        "redis_url": "redis://:hunter2@127.0.0.1:1",
+        "rabbitmq_url": "amqp://farelark:hunter2@127.0.0.1:1/",
+    }
+    return Settings.model_validate(settings | changes)
 
 
 def wish(**changes: object) -> dict[str, object]:
@@ -96,20 +130,25 @@ def wish(**changes: object) -> dict[str, object]:
     return good | changes
 
 
+def plain(alert: dict[str, Any]) -> dict[str, Any]:
+    """The reply to a write as a later reading gives it."""
+    return {name: value for name, value in alert.items() if not name.startswith("best_fare")}
+
+
 def day(today: date, ahead: int) -> str:
     return (today + timedelta(days=ahead)).isoformat()
 
 
 async def _migrated(postgres: Postgres) -> list[str]:
     urls = await create_databases(postgres, 1 + SHARDS)
-    await migrate(urls[0], urls[1:], lambda _: None, today=datetime.now(UTC).date())
+    await migrate(urls[0], urls[1:], lambda _: None, today=datetime.now(UTC).date(), rates=RATES)
     return urls
 
 
 async def _rows(url: str, statement: str) -> list[dict[str, Any]]:
     engine = open_engine(url, application="tests", pool_size=1)
     try:
-        async with engine.connect() as connection:
+        async with engine.begin() as connection:
             return [dict(row) for row in (await connection.execute(text(statement))).mappings()]
     finally:
         await engine.dispose()

@@ -12,7 +12,7 @@ DEVICE = {"platform": "ios", "locale": "de-CH", "time_zone": "Europe/Zurich", "a
 
 @pytest.fixture(scope="module")
 def api(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApi]:
-    with running_api(settings_over(servers.postgres, tmp_path_factory.mktemp("api"))) as api:
+    with running_api(settings_over(servers, tmp_path_factory.mktemp("api"))) as api:
         yield api
 
 

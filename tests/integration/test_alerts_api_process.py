@@ -23,13 +23,13 @@ PORT_CLOSED = "postgresql://x:hunter2@127.0.0.1:1/none"
 @asynccontextmanager
 async def process(folder: Path, **changes: str) -> AsyncIterator[tuple[Process, httpx.AsyncClient]]:
     generate_key(folder / "key.pem")
-    (folder / "rates.csv").write_text("Date, USD\n2026-11-20, 1.25\n")
     port, ops_port = free_ports(2)
     environment = {
         "PATH": os.environ["PATH"],
         "ACCOUNTS_URL": PORT_CLOSED,
         "SHARD_URLS": PORT_CLOSED,
-        "RATES_FILE": str(folder / "rates.csv"),
+        "REDIS_URL": "redis://:hunter2@127.0.0.1:1",
+        "RABBITMQ_URL": "amqp://x:hunter2@127.0.0.1:1/",
         "JWT_KEY_FILE": str(folder / "key.pem"),
         "API_PORT": str(port),
         "OPS_PORT": str(ops_port),

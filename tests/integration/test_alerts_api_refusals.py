@@ -15,12 +15,23 @@ from tests.private_servers import Servers
 PROBLEM = "application/problem+json"
 NOWHERE = "postgresql://farelark:hunter2@127.0.0.1:1/none"
 JSON = {"Content-Type": "application/json"}
-PROTECTED = [("GET", "/api/alerts"), ("POST", "/api/alerts"), ("POST", "/api/devices")]
+ONE = "/api/alerts/{alert_id}"
+PROTECTED = [
+    ("GET", "/api/alerts"),
+    ("POST", "/api/alerts"),
+    ("GET", ONE),
+    ("PUT", ONE),
+    ("PATCH", ONE),
+    ("DELETE", ONE),
+    ("POST", f"{ONE}/pause"),
+    ("POST", f"{ONE}/resume"),
+    ("POST", "/api/devices"),
+]
 
 
 @pytest.fixture(scope="module")
 def api(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApi]:
-    with running_api(settings_over(servers.postgres, tmp_path_factory.mktemp("api"))) as api:
+    with running_api(settings_over(servers, tmp_path_factory.mktemp("api"))) as api:
         yield api
 
 
@@ -38,7 +49,7 @@ def headers_with_a_good_token(api: RunningApi) -> dict[str, str]:
 
 @pytest.mark.parametrize(("method", "path"), PROTECTED)
 def test_without_a_token_nothing_opens(api: RunningApi, method: str, path: str) -> None:
-    answer = api.client.request(method, path, json={})
+    answer = api.client.request(method, path.format(alert_id=uuid4()), json={})
     assert answer.status_code == 401
     assert answer.headers["Content-Type"] == PROBLEM
     assert answer.headers["WWW-Authenticate"] == "Bearer"
@@ -134,6 +145,9 @@ def test_a_database_that_is_away_is_503_with_a_time_to_come_back(stranded: Runni
         client.post("/api/devices", json={"token": "abc", "platform": "web"}, headers=headers),
         client.post("/api/alerts", json=wish(), headers=headers),
         client.get("/api/alerts", headers=headers),
+        client.get(f"/api/alerts/{uuid4()}", headers=headers),
+        client.patch(f"/api/alerts/{uuid4()}", json={}, headers=headers),
+        client.delete(f"/api/alerts/{uuid4()}", headers=headers),
         client.get("/health/ready"),
     ]
     assert [answer.status_code for answer in answers] == [503] * len(answers)
@@ -169,3 +183,16 @@ def test_the_openapi_document_tells_what_wants_a_token(api: RunningApi) -> None:
     }
     assert guarded == set(PROTECTED)
     assert set(paths["/api/devices"]["post"]["responses"]) == {"200", "201", "400", "401", "503"}
+    assert set(paths[ONE]["put"]["responses"]) == {"200", "400", "401", "404", "409", "503"}
+
+
+def test_the_openapi_document_describes_a_wish(api: RunningApi) -> None:
+    document = api.client.get("/schema").json()
+    body = document["paths"]["/api/alerts"]["post"]["requestBody"]["content"]["application/json"]
+    fields = document["components"]["schemas"]["AlertRequest"]["properties"]
+    (example,) = body["schema"]["examples"]
+    assert set(example) < set(fields)
+    kinds = {
+        name: document["components"]["schemas"][name]["properties"]["kind"] for name in ("Target", "Drop", "NewLow")
+    }
+    assert [kind["const"] for kind in kinds.values()] == ["target", "drop", "new_low"]
