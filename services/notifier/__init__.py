@@ -1,1 +1,1 @@
-"""The notifier: tells travellers on their devices that an alert of theirs has fired."""
+"""The notifier: tells travellers on their devices that an alert of theirs has fired or ended."""

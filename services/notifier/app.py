@@ -4,20 +4,26 @@ import asyncio
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 
+from services.notifier.alerts import AlertReader
+from services.notifier.boards import FareReader
 from services.notifier.fcm import FirebaseGateway
 from services.notifier.gateway import Gateway
 from services.notifier.handler import NotificationHandler
 from services.notifier.push_log import PushLog
 from services.notifier.settings import NotifierSettings
 from services.notifier.store import NotificationStore
+from services.notifier.vetting import Vetting
 from shared.broker import Broker
 from shared.consumer import Consumer
 from shared.databases import open_engine
 from shared.errors import ConfigurationError
 from shared.failpoints import Failpoints
+from shared.fare_boards.store import BoardStore
 from shared.health import Health
+from shared.shards import Shards, refresh_on_hangup
 from shared.topology import NOTIFICATIONS_STANDARD
 
+APPLICATION = "farelark-notifier"  # what the databases see us as
 BATCH_SIZE = 500  # firebase-admin sends no more in one call
 
 
@@ -26,12 +32,20 @@ async def serve(settings: NotifierSettings, health: Health, stopping: asyncio.Ev
     async with AsyncExitStack() as closing:
         gateway = open_gateway(settings)
         closing.push_async_callback(gateway.close)
-        engine = open_engine(settings.accounts_url, application="farelark-notifier", pool_size=settings.concurrency)
+        engine = open_engine(settings.accounts_url, application=APPLICATION, pool_size=settings.concurrency)
         closing.push_async_callback(engine.dispose)
+        shards = Shards.at(settings.shards, application=APPLICATION, pool_size=settings.concurrency)
+        refresh_on_hangup(shards)
+        closing.push_async_callback(shards.close)
+        boards = BoardStore(settings.redis_url)
+        closing.push_async_callback(boards.close)
         broker = await Broker.connect(settings.rabbitmq_url, "notifier")
         closing.push_async_callback(broker.close)
         health.require("rabbitmq", lambda: broker.connected)
-        handler = NotificationHandler(NotificationStore(engine), gateway, Failpoints(settings.failpoints))
+        vetting = Vetting(AlertReader(shards), FareReader(boards))
+        handler = NotificationHandler(
+            NotificationStore(engine), vetting, broker, gateway, Failpoints(settings.failpoints)
+        )
         consumer = Consumer(
             broker,
             NOTIFICATIONS_STANDARD,

@@ -13,6 +13,7 @@ class State(StrEnum):
     QUEUED = "queued"
     SENT = "sent"
     FAILED = "failed"
+    DROPPED = "dropped"  # withheld: it no longer holds
 
 
 @dataclass(frozen=True, slots=True)

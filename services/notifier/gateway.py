@@ -7,7 +7,7 @@ from typing import Protocol
 from uuid import UUID
 
 from services.notifier.rendering import Text
-from shared.messages.notifications import Notification
+from shared.messages.notifications import Notice
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +22,9 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """One notification for one device, in the words of its locale."""
+    """One notice for one device, in the words of its locale."""
 
-    notification: Notification
+    notice: Notice
     device: Device
     text: Text
 

@@ -1,7 +1,7 @@
-"""Takes batches of notifications from their queue to the travellers' devices.
+"""Takes batches of notices from their queue to the travellers' devices.
 
-Recorded, claimed, sent, marked, and only then acknowledged: a crash anywhere repeats the batch, which finds
-by the notifications' states what is still to be done. A crash between sending and marking repeats pushes; the
+Recorded, claimed, vetted, sent, marked, and only then acknowledged: a crash anywhere repeats the batch, which
+finds by the notifications' states what is still to be done. A crash between sending and marking repeats pushes; the
 repeats replace their twins on the devices.
 """
 
@@ -12,14 +12,18 @@ from uuid import UUID
 import structlog
 
 from services.notifier.conclusion import Conclusion, State, conclude
+from services.notifier.evaluations import ask_to_undo
 from services.notifier.gateway import Device, Gateway, Outcome, Push, Verdict
 from services.notifier.rendering import render
+from services.notifier.revocation import UNSEEN
 from services.notifier.store import Claim, NotificationStore
+from services.notifier.vetting import WAITING_FOR_SHARD, Vetting
 from shared import metrics
-from shared.deliveries import DeadLetter, Delivery, Done, Retry, Settlement
+from shared.broker import Broker
+from shared.deliveries import DeadLetter, Delivery, Done, Park, Retry, Settlement
 from shared.errors import UnavailableError, UnreadableError
 from shared.failpoints import Failpoints
-from shared.messages.notifications import Notification, decode
+from shared.messages.notifications import Notice, Notification, decode
 
 Result: TypeAlias = tuple[Push, Outcome]
 
@@ -31,12 +35,18 @@ class NotificationHandler:
 
     Args:
         store: where notifications are recorded and devices are found.
+        vetting: finds those that must not be sent any more.
+        broker: takes the word of them to the alert workers.
         gateway: the way to the devices.
         failpoints: where tests let the notifier die.
     """
 
-    def __init__(self, store: NotificationStore, gateway: Gateway, failpoints: Failpoints) -> None:
+    def __init__(
+        self, store: NotificationStore, vetting: Vetting, broker: Broker, gateway: Gateway, failpoints: Failpoints
+    ) -> None:
         self._store = store
+        self._vetting = vetting
+        self._broker = broker
         self._gateway = gateway
         self._failpoints = failpoints
 
@@ -44,46 +54,65 @@ class NotificationHandler:
         """Tell the travellers, and say for each delivery how it is to be settled.
 
         Raises:
-            UnavailableError: the accounts database or the gateway is away; the batch is to be repeated.
+            UnavailableError: a server other than a single shard is away; the batch is to be repeated.
+            TransientError: a board is of a format not known here.
         """
         readings = [_read(delivery) for delivery in deliveries]
-        # Copies of one notification in a batch are one: the last stands for all.
-        notifications = {reading.id: reading for reading in readings if isinstance(reading, Notification)}
-        settled = await self._tell(notifications) if notifications else {}
-        return [settled[reading.id] if isinstance(reading, Notification) else reading for reading in readings]
+        # Copies of one notice in a batch are one: the last stands for all.
+        notices = {reading.id: reading for reading in readings if not isinstance(reading, DeadLetter)}
+        settled = await self._tell(notices) if notices else {}
+        return [reading if isinstance(reading, DeadLetter) else settled[reading.id] for reading in readings]
 
-    async def _tell(self, notifications: Mapping[UUID, Notification]) -> dict[UUID, Settlement]:
-        await self._store.record(notifications.values())
+    async def _tell(self, notices: Mapping[UUID, Notice]) -> dict[UUID, Settlement]:
+        await self._store.record(notices.values())
         self._failpoints.hit("notifier.recorded")
-        async with self._store.claim(notifications.keys()) as claim:
-            unsent = [notification for id_, notification in notifications.items() if id_ in claim.unsent]
-            results = await self._send(claim, unsent)
+        async with self._store.claim(notices.keys()) as claim:
+            withheld = await self._vetting.withhold(_among(notices, claim.unsent))
+            await self._undo(_among(notices, claim.unseen | _unseen(withheld)))
+            sendable = claim.unsent - withheld.keys()
+            results = await self._send(claim, _among(notices, sendable))
             self._failpoints.hit("notifier.sent")
-            conclusions = _conclusions(claim.unsent, results)
+            conclusions = withheld | _conclusions(sendable, results)
             await claim.mark(conclusions)
             await claim.retire(_dead_devices(results))
         _count(conclusions, results)
         self._failpoints.hit("notifier.marked")
         _stop_if_refused(results)
-        return {id_: _settlement(id_, claim, conclusions) for id_ in notifications}
+        return {id_: _settlement(id_, claim, conclusions) for id_ in notices}
 
-    async def _send(self, claim: Claim, notifications: Collection[Notification]) -> list[Result]:
-        devices = await claim.devices({notification.user_id for notification in notifications})
+    async def _undo(self, notices: Collection[Notice]) -> None:
+        """Let alerts be as if they had not fired, before it is recorded that their users were not told."""
+        firings = [notice for notice in notices if isinstance(notice, Notification)]
+        if firings:
+            await ask_to_undo(self._broker, firings)
+            self._failpoints.hit("notifier.evaluations_confirmed")
+
+    async def _send(self, claim: Claim, notices: Collection[Notice]) -> list[Result]:
+        devices = await claim.devices({notice.user_id for notice in notices})
         pushes = [
-            Push(notification, device, render(notification, device.locale))
-            for notification in notifications
-            for device in devices.get(notification.user_id, [])
+            Push(notice, device, render(notice, device.locale))
+            for notice in notices
+            for device in devices.get(notice.user_id, [])
         ]
         outcomes = await self._gateway.send(pushes) if pushes else []
         return list(zip(pushes, outcomes, strict=True))
 
 
-def _read(delivery: Delivery) -> Notification | DeadLetter:
+def _read(delivery: Delivery) -> Notice | DeadLetter:
     try:
         return decode(delivery.body, delivery.content_type)
     except UnreadableError as error:
         log.warning("unreadable", error=str(error))
         return DeadLetter(error.reason)
+
+
+def _among(notices: Mapping[UUID, Notice], ids: Collection[UUID]) -> list[Notice]:
+    """Return those with these ids, in the order of their delivery."""
+    return [notice for id_, notice in notices.items() if id_ in ids]
+
+
+def _unseen(withheld: Mapping[UUID, Conclusion]) -> frozenset[UUID]:
+    return frozenset(id_ for id_, conclusion in withheld.items() if conclusion.reason in UNSEEN)
 
 
 def _count(conclusions: Mapping[UUID, Conclusion], results: Sequence[Result]) -> None:
@@ -96,7 +125,7 @@ def _count(conclusions: Mapping[UUID, Conclusion], results: Sequence[Result]) ->
 def _conclusions(ids: Collection[UUID], results: Sequence[Result]) -> dict[UUID, Conclusion]:
     outcomes: dict[UUID, list[Outcome]] = {id_: [] for id_ in ids}
     for push, outcome in results:
-        outcomes[push.notification.id].append(outcome)
+        outcomes[push.notice.id].append(outcome)
     return {id_: conclude(outcomes_of_one) for id_, outcomes_of_one in outcomes.items()}
 
 
@@ -117,5 +146,5 @@ def _settlement(id_: UUID, claim: Claim, conclusions: Mapping[UUID, Conclusion])
         return Retry("in_hand_elsewhere")
     conclusion = conclusions.get(id_)
     if conclusion is not None and conclusion.state is State.QUEUED:
-        return Retry(conclusion.reason)
+        return Park(conclusion.reason) if conclusion.reason in WAITING_FOR_SHARD else Retry(conclusion.reason)
     return Done()

@@ -5,27 +5,31 @@ import os
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Literal
 from uuid import UUID
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from services.notifier.gateway import Outcome, Push, Verdict
 from shared.errors import UnavailableError
+from shared.messages.notifications import Expiry
 
 
 class Line(msgspec.Struct, frozen=True):
-    """A push in the log; `device` is our id of it, never its token."""
+    """A push in the log; `device` is our id of it, never its token. An expiry has no price and no fare."""
 
+    kind: Literal["fired", "expired"]
     notification_id: UUID
     alert_id: UUID
     user_id: UUID
     device: UUID
     title: str
     body: str
-    price: int
-    currency: str
-    fare: str
     sent_at: datetime
+    price: int | UnsetType = UNSET
+    currency: str | UnsetType = UNSET
+    fare: str | UnsetType = UNSET
 
 
 class PushLog:
@@ -69,16 +73,18 @@ class PushLog:
 
 
 def _line(push: Push, now: datetime) -> Line:
-    notification = push.notification
-    return Line(
-        notification_id=notification.id,
-        alert_id=notification.alert_id,
-        user_id=notification.user_id,
+    notice = push.notice
+    line = Line(
+        kind="expired" if isinstance(notice, Expiry) else "fired",
+        notification_id=notice.id,
+        alert_id=notice.alert_id,
+        user_id=notice.user_id,
         device=push.device.id,
         title=push.text.title,
         body=push.text.body,
-        price=notification.fare.price,
-        currency=notification.fare.currency,
-        fare=notification.fare_key,
         sent_at=now,
     )
+    if isinstance(notice, Expiry):
+        return line
+    fare = notice.fare
+    return msgspec.structs.replace(line, price=fare.price, currency=fare.currency, fare=notice.fare_key)

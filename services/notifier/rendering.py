@@ -11,11 +11,11 @@ from decimal import Decimal
 from functools import lru_cache
 
 from babel import Locale, UnknownLocaleError
-from babel.dates import format_skeleton, format_time
+from babel.dates import format_interval, format_skeleton, format_time
 from babel.numbers import NumberPattern, format_percent
 
-from shared.airports import city_name, is_airport
-from shared.messages.notifications import Fare, Notification
+from shared.airports import cities, city_name, is_airport
+from shared.messages.notifications import Expiry, Fare, Notice, Notification
 from shared.money import minor_units
 
 # What a phone shows folded and unfolded; both together stay far below FCM's 4,096 bytes in any script.
@@ -33,18 +33,15 @@ class Text:
     body: str
 
 
-def render(notification: Notification, locale_name: str) -> Text:
-    """Write a notification for one device.
+def render(notice: Notice, locale_name: str) -> Text:
+    """Write a notice for one device.
 
     Args:
-        notification: what to tell.
+        notice: what to tell.
         locale_name: the device's locale, such as `de-DE` or `pt_BR`; English stands in for an unknown one.
     """
     locale = locale_of(locale_name)
-    fare = notification.fare
-    price = _money(fare.price, fare.currency, locale)
-    title = f"{_city(fare.origin)} → {_city(fare.destination)} from {price}"
-    body = f"{_fall(notification, locale)} on {_days(notification, locale)}{_flight(fare, locale)}."
+    title, body = _expiry(notice, locale) if isinstance(notice, Expiry) else _firing(notice, locale)
     return Text(_bounded(title, MAX_TITLE_CHARACTERS), _bounded(body, MAX_BODY_CHARACTERS))
 
 
@@ -57,8 +54,33 @@ def locale_of(name: str) -> Locale:
         return FALLBACK_LOCALE
 
 
-def _city(airport: str) -> str:
+def _firing(notification: Notification, locale: Locale) -> tuple[str, str]:
+    fare = notification.fare
+    price = _money(fare.price, fare.currency, locale)
+    title = f"{_city_of_airport(fare.origin)} → {_city_of_airport(fare.destination)} from {price}"
+    return title, f"{_fall(notification, locale)} on {_days(notification, locale)}{_flight(fare, locale)}."
+
+
+def _expiry(expiry: Expiry, locale: Locale) -> tuple[str, str]:
+    origin, destination = expiry.route.split("-")
+    title = f"Your alert {_city(origin)} → {_city(destination)} has ended"
+    return title, f"The departures it watched, {_window(expiry, locale)}, are over."
+
+
+def _city_of_airport(airport: str) -> str:
     return city_name(airport) if is_airport(airport) else airport
+
+
+def _city(city: str) -> str:
+    """Name a city of a route by any of its airports."""
+    return _city_of_airport(min(cities().get(city, {city})))
+
+
+def _window(expiry: Expiry, locale: Locale) -> str:
+    """Write the days of departure from the first to the last; a window of one day is that day."""
+    in_this_year = expiry.departure_from.year == expiry.departure_to.year == expiry.expired_at.year
+    skeleton = "MMMd" if in_this_year else "yMMMd"
+    return format_interval(expiry.departure_from, expiry.departure_to, skeleton, locale=locale)
 
 
 def _fall(notification: Notification, locale: Locale) -> str:

@@ -4,11 +4,11 @@ from pathlib import Path
 
 from pydantic import Field, HttpUrl
 
-from shared.settings import AccountsSettings, BrokerSettings, ServiceSettings
+from shared.settings import AccountsSettings, BoardSettings, BrokerSettings, ServiceSettings, ShardSettings
 
 
-class NotifierSettings(ServiceSettings, BrokerSettings, AccountsSettings):
-    """Where notifications come from, where they are recorded and which way they go to the devices."""
+class NotifierSettings(ServiceSettings, BrokerSettings, AccountsSettings, ShardSettings, BoardSettings):
+    """Where notices come from and are recorded, where alerts and fares are found, and which way leads to devices."""
 
     firebase_credentials: Path | None = Field(None, description="a service account's key: send through FCM")
     push_endpoint: HttpUrl | None = Field(None, description="a stand-in for FCM; tests and benchmarks only")

@@ -10,10 +10,11 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from services.notifier.conclusion import Conclusion
+from services.notifier.conclusion import Conclusion, State
 from services.notifier.gateway import Device
+from services.notifier.revocation import UNSEEN
 from shared.databases import reaching
-from shared.messages.notifications import Notification, encode
+from shared.messages.notifications import Notice, Notification, encode
 
 # A firing that is repeated after a rollback has its old id and a new instant, perhaps on another day and so
 # in another partition: the id is looked up over all days. One race remains: two notifiers that at once record
@@ -35,7 +36,7 @@ RECORD = text("""
 # The lock on its row is what makes a notification this notifier's to send. It needs no clock: whoever crashes
 # lets go of it at once. Rows that another notifier holds are skipped, so nobody waits and nobody deadlocks.
 LOCK = text("""
-    SELECT id, state = 'queued' AS queued FROM notifications
+    SELECT id, state, reason FROM notifications
     WHERE id = ANY(CAST(:ids AS uuid[]))
     FOR NO KEY UPDATE SKIP LOCKED
 """)
@@ -76,11 +77,13 @@ class Claim:
 
     Attributes:
         unsent: those to be sent: new ones, and those that an earlier try left queued.
+        unseen: those dropped earlier, of whose firings the alerts must know that nobody was told.
         elsewhere: those that another notifier is sending right now.
     """
 
     connection: AsyncConnection
     unsent: frozenset[UUID]
+    unseen: frozenset[UUID]
     elsewhere: frozenset[UUID]
 
     @reaching("accounts")
@@ -123,10 +126,10 @@ class NotificationStore:
         self._engine = engine
 
     @reaching("accounts")
-    async def record(self, notifications: Collection[Notification]) -> None:
+    async def record(self, notices: Collection[Notice]) -> None:
         """Insert those that stand nowhere yet, and commit."""
         async with self._engine.begin() as connection:
-            await connection.execute(RECORD, _columns(notifications))
+            await connection.execute(RECORD, _columns(notices))
 
     @asynccontextmanager
     async def claim(self, ids: Collection[UUID]) -> AsyncIterator[Claim]:
@@ -147,8 +150,9 @@ class NotificationStore:
 async def _lock(connection: AsyncConnection, ids: Collection[UUID]) -> Claim:
     rows = (await connection.execute(LOCK, {"ids": list(ids)})).all()
     locked = {row.id for row in rows}
-    done = {row.id for row in rows if not row.queued}
-    return Claim(connection, unsent=frozenset(locked - done), elsewhere=frozenset(set(ids) - locked))
+    done = {row.id for row in rows if row.state != State.QUEUED}
+    unseen = {row.id for row in rows if row.state == State.DROPPED and row.reason in UNSEEN}
+    return Claim(connection, frozenset(locked - done), frozenset(unseen), elsewhere=frozenset(set(ids) - locked))
 
 
 @reaching("accounts")
@@ -156,20 +160,19 @@ async def _commit(connection: AsyncConnection) -> None:
     await connection.commit()
 
 
-def _columns(notifications: Collection[Notification]) -> dict[str, list[Any]]:
+def _columns(notices: Collection[Notice]) -> dict[str, list[Any]]:
     return {
-        "ids": [notification.id for notification in notifications],
-        "days": [notification.fired_at.date() for notification in notifications],
-        "users": [notification.user_id for notification in notifications],
-        "alerts": [notification.alert_id for notification in notifications],
-        "contents": [_content(notification) for notification in notifications],
+        "ids": [notice.id for notice in notices],
+        "days": [notice.day for notice in notices],
+        "users": [notice.user_id for notice in notices],
+        "alerts": [notice.alert_id for notice in notices],
+        "contents": [_content(notice) for notice in notices],
     }
 
 
-def _content(notification: Notification) -> str:
-    """Return the notification as JSON that jsonb can hold: PostgreSQL has no text with U+0000 in it."""
-    source = notification.fare.source
-    if "\0" in source:
-        fare = msgspec.structs.replace(notification.fare, source=source.replace("\0", ""))
-        notification = msgspec.structs.replace(notification, fare=fare)
-    return encode(notification).decode()
+def _content(notice: Notice) -> str:
+    """Return the notice as JSON that jsonb can hold: PostgreSQL has no text with U+0000 in it."""
+    if isinstance(notice, Notification) and notice.fare.source:
+        fare = msgspec.structs.replace(notice.fare, source=notice.fare.source.replace("\0", ""))
+        notice = msgspec.structs.replace(notice, fare=fare)
+    return encode(notice).decode()

@@ -2,143 +2,66 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, date, datetime
+from collections.abc import AsyncIterator, Collection
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import msgspec
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from fleet.migrations import migrate
-from services.notifier.gateway import Gateway, Outcome, Push, Verdict
+from services.notifier.conclusion import Conclusion
+from services.notifier.gateway import Gateway, Outcome, Verdict
 from services.notifier.handler import NotificationHandler
 from services.notifier.push_log import PushLog
 from services.notifier.store import NotificationStore
+from services.notifier.vetting import Vetting
 from shared.databases import open_engine
-from shared.deliveries import Context, DeadLetter, Delivery, Done, Retry, Settlement
+from shared.deliveries import DeadLetter, Done, Retry
 from shared.errors import UnavailableError
 from shared.failpoints import Failpoints
-from shared.messages.notifications import JSON, Fare, Notification, encode, notification_id
-from shared.schema.accounts import devices, notifications, users
+from shared.fakes import FakeBroker
+from shared.messages.notifications import Notice, encode
+from shared.schema.accounts import devices
+from tests.integration.notifying import (
+    NOW,
+    SENT,
+    Gatekeeper,
+    delivery,
+    expired,
+    fired,
+    handle,
+    migrated_accounts,
+    recorded,
+    traveller,
+)
 from tests.private_servers import Servers
 
-NOW = datetime(2026, 10, 1, 23, 59, tzinfo=UTC)
 AFTER_MIDNIGHT = datetime(2026, 10, 2, 0, 1, tzinfo=UTC)
-SENT = Outcome(Verdict.SENT)
 
 
-class Gatekeeper:
-    """A gateway that remembers pushes and answers as it is told; it can be held and it can crash."""
+class NothingToWithhold(Vetting):
+    """A vetting that lets everything through: the tests here are about what goes out."""
 
-    def __init__(self, *outcomes: Outcome) -> None:
-        self.pushes: list[Push] = []
-        self.outcomes = outcomes
-        self.crashes = False
-        self.entered = asyncio.Event()
-        self.open = asyncio.Event()
-        self.open.set()
+    def __init__(self) -> None:
+        """No alert and no board is asked."""
 
-    async def send(self, pushes: Sequence[Push]) -> Sequence[Outcome]:
-        self.entered.set()
-        await self.open.wait()
-        self.pushes += pushes
-        if self.crashes:
-            raise RuntimeError("the process ends here")
-        return self.outcomes or [SENT] * len(pushes)
-
-    async def close(self) -> None:
-        """Nothing is open."""
-
-
-class NoBroker:
-    """An acknowledger that nobody needs: the handler never settles."""
-
-    lost = False
-
-    async def ack(self) -> None:
-        raise AssertionError
-
-    async def hand_back(self) -> None:
-        raise AssertionError
+    async def withhold(self, notices: Collection[Notice]) -> dict[UUID, Conclusion]:  # noqa: ARG002  # as said above
+        return {}
 
 
 @pytest.fixture
 async def accounts(servers: Servers) -> AsyncIterator[AsyncEngine]:
-    url = servers.postgres.url("accounts")
-    await migrate(url, [], lambda _: None, today=NOW.date())
-    engine = open_engine(url, application="tests", pool_size=4)
-    yield engine
-    await engine.dispose()
+    async with migrated_accounts(servers) as engine:
+        yield engine
 
 
 def notifier(accounts: AsyncEngine, gateway: Gateway) -> NotificationHandler:
-    return NotificationHandler(NotificationStore(accounts), gateway, Failpoints(None))
-
-
-async def traveller(accounts: AsyncEngine, *tokens: str) -> UUID:
-    """Register a traveller with a device for each token."""
-    user = uuid4()
-    async with accounts.begin() as connection:
-        await connection.execute(insert(users).values(id=user, email=f"{user}@example.org", password_hash="-"))
-        for token in tokens:
-            await connection.execute(
-                insert(devices).values(
-                    id=uuid4(),
-                    user_id=user,
-                    token=f"{token}-{user}",
-                    platform="ios",
-                    locale="de",
-                    time_zone="UTC",
-                )
-            )
-    return user
-
-
-def fired(user: UUID, *, at: datetime = NOW, alert: UUID | None = None) -> Notification:
-    alert = alert or uuid4()
-    fare = Fare(
-        origin="BCN",
-        destination="BUD",
-        departure_date=date(2026, 12, 11),
-        cabin="economy",
-        stops=0,
-        currency="EUR",
-        price=8999,
-        observed_at=at,
-        source="test \x00",
+    return NotificationHandler(
+        NotificationStore(accounts), NothingToWithhold(), FakeBroker(), gateway, Failpoints(None)
     )
-    return Notification(
-        id=notification_id(alert, 1),
-        alert_id=alert,
-        user_id=user,
-        fire_seq=1,
-        fired_at=at,
-        route="BCN-BUD",
-        fare=fare,
-        previous_price=10999,
-        reference_price=8999,
-        armed_price=9000,
-    )
-
-
-def delivery(body: bytes) -> Delivery:
-    return Delivery(body, JSON, Context(), None, NoBroker())
-
-
-async def handle(handler: NotificationHandler, *fired_: Notification) -> Sequence[Settlement]:
-    return await handler.handle([delivery(encode(notification)) for notification in fired_])
-
-
-async def recorded(accounts: AsyncEngine, *fired_: Notification) -> list[tuple[str, str | None]]:
-    """The rows of these notifications, as state and reason."""
-    rows = select(notifications.c.state, notifications.c.reason).where(
-        notifications.c.id.in_([notification.id for notification in fired_])
-    )
-    async with accounts.connect() as connection:
-        return [(row.state, row.reason) for row in await connection.execute(rows)]
 
 
 async def retired(accounts: AsyncEngine, user: UUID) -> dict[str, str | None]:
@@ -204,7 +127,7 @@ async def test_of_two_notifiers_with_one_notification_one_sends_and_the_other_co
     first = asyncio.create_task(handle(notifier(accounts, slow), shared_one))
     await slow.entered.wait()
     assert await handle(notifier(accounts, quick), shared_one, own) == [Retry("in_hand_elsewhere"), Done()]
-    assert [push.notification.id for push in quick.pushes] == [own.id]
+    assert quick.told == [own.id]
     slow.open.set()
     assert await first == [Done()]
     assert await handle(notifier(accounts, quick), shared_one) == [Done()]
@@ -216,7 +139,7 @@ async def test_many_notifiers_at_once_send_each_notification_once(accounts: Asyn
     user = await traveller(accounts, "phone")
     batch = [fired(user) for _ in range(50)]
     await asyncio.gather(*(handle(notifier(accounts, gateway), *batch[i:], *batch[:i]) for i in range(4)))
-    assert sorted(push.notification.id for push in gateway.pushes) == sorted(one.id for one in batch)
+    assert sorted(gateway.told) == sorted(one.id for one in batch)
     assert await recorded(accounts, *batch) == [("sent", None)] * 50
 
 
@@ -301,6 +224,7 @@ async def test_the_push_log_tells_what_was_sent_to_whom_and_keeps_the_token_to_i
     logged = json.loads(line)
     device = logged.pop("device")
     assert logged == {
+        "kind": "fired",
         "notification_id": str(notification.id),
         "alert_id": str(notification.alert_id),
         "user_id": str(user),
@@ -313,6 +237,34 @@ async def test_the_push_log_tells_what_was_sent_to_whom_and_keeps_the_token_to_i
     }
     assert UUID(device)
     assert "secret-token" not in line
+
+
+async def test_the_push_log_tells_of_an_expiry_without_a_fare(accounts: AsyncEngine, tmp_path: Path) -> None:
+    path = tmp_path / "pushes.jsonl"
+    notice = expired(await traveller(accounts, "phone"))
+    await handle(notifier(accounts, PushLog(path, lambda: NOW)), notice)
+    logged = json.loads(path.read_text())
+    assert UUID(logged.pop("device"))
+    assert logged == {
+        "kind": "expired",
+        "notification_id": str(notice.id),
+        "alert_id": str(notice.alert_id),
+        "user_id": str(notice.user_id),
+        "title": "Your alert Barcelona → Budapest has ended",
+        "body": "The departures it watched, 18.–30. Sept., are over.",  # noqa: RUF001  # German has a dash there
+        "sent_at": "2026-10-01T23:59:00Z",
+    }
+
+
+async def test_an_expiry_that_is_delivered_again_is_recorded_and_sent_once(accounts: AsyncEngine) -> None:
+    gateway = Gatekeeper()
+    handler = notifier(accounts, gateway)
+    notice = expired(await traveller(accounts, "phone"))
+    repeat = msgspec.structs.replace(notice, expired_at=AFTER_MIDNIGHT)
+    assert await handle(handler, notice, notice) == [Done(), Done()]
+    assert await handle(handler, repeat) == [Done()]
+    assert gateway.told == [notice.id]
+    assert await recorded(accounts, notice) == [("sent", None)]
 
 
 async def test_notifiers_that_share_a_push_log_write_whole_lines(accounts: AsyncEngine, tmp_path: Path) -> None:

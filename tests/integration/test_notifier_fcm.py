@@ -13,7 +13,7 @@ from services.notifier.fcm import FirebaseGateway
 from services.notifier.gateway import Device, Outcome, Push, Verdict
 from services.notifier.rendering import Text, render
 from shared.errors import ConfigurationError, UnavailableError
-from shared.messages.notifications import Fare, Notification
+from shared.messages.notifications import Expiry, Fare, Notice, Notification
 from tests.integration.fcm_stand_in import Answer, FcmStandIn, fcm_stand_in
 from tests.real_data import real_file
 
@@ -64,8 +64,12 @@ def push(to: str = "device-token", departure: date = date(2026, 12, 24), text: T
         reference_price=36000,
         armed_price=37000,
     )
+    return push_of(notification, to, text)
+
+
+def push_of(notice: Notice, to: str = "device-token", text: Text | None = None) -> Push:
     device = Device(UUID(int=4), UUID(int=3), to, "en")
-    return Push(notification, device, text or render(notification, device.locale))
+    return Push(notice, device, text or render(notice, device.locale))
 
 
 def error(status: int, detail: dict[str, Any] | None = None) -> Answer:
@@ -104,6 +108,26 @@ async def test_a_push_lives_a_day_and_never_longer_than_its_flight(
     assert message["android"]["ttl"] == f"{seconds}s"
     assert message["webpush"]["headers"]["TTL"] == str(seconds)
     assert message["apns"]["headers"]["apns-expiration"] == str(int(NOW.timestamp()) + seconds)
+
+
+async def test_the_end_of_an_alert_replaces_what_it_told_before_and_outlasts_a_holiday(
+    stand_in: FcmStandIn, gateway: FirebaseGateway
+) -> None:
+    expiry = Expiry(
+        id=UUID(int=1),
+        alert_id=UUID(int=2),
+        user_id=UUID(int=3),
+        revision=0,
+        expired_at=NOW,
+        route="NYC-LON",
+        departure_from=date(2026, 11, 1),
+        departure_to=date(2026, 11, 30),
+    )
+    assert await gateway.send([push_of(expiry)]) == [Outcome(Verdict.SENT)]
+    (message,) = stand_in.messages
+    assert message["notification"]["title"] == "Your alert New York → London has ended"
+    assert message["android"]["notification"]["tag"] == str(UUID(int=2))
+    assert message["android"]["ttl"] == f"{14 * 24 * 3600}s"
 
 
 async def test_the_longest_text_fits_into_a_message(stand_in: FcmStandIn, gateway: FirebaseGateway) -> None:

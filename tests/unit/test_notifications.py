@@ -1,7 +1,7 @@
-"""Notifications as messages."""
+"""Notices as messages: of a firing, and of an alert's end."""
 
 import json
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID
 
@@ -14,10 +14,13 @@ from shared.errors import UnreadableError
 from shared.messages.notifications import (
     JSON,
     MAX_BODY_BYTES,
+    Expiry,
     Fare,
+    Notice,
     Notification,
     decode,
     encode,
+    expiry_id,
     notification_id,
 )
 
@@ -38,9 +41,11 @@ FARE: dict[str, Any] = {
     "source": "test",
 }
 DOCUMENT: dict[str, Any] = {
+    "kind": "fired",
     "id": str(UUID(int=1)),
     "alert_id": str(ALERT),
     "user_id": str(UUID(int=2)),
+    "revision": 2,
     "fire_seq": 3,
     "fired_at": "2026-10-01T06:00:01Z",
     "route": "NYC-LON",
@@ -49,10 +54,31 @@ DOCUMENT: dict[str, Any] = {
     "reference_price": 36000,
     "armed_price": 37000,
 }
+EXPIRY: dict[str, Any] = {
+    "kind": "expired",
+    "id": str(UUID(int=1)),
+    "alert_id": str(ALERT),
+    "user_id": str(UUID(int=2)),
+    "revision": 2,
+    "expired_at": "2026-10-01T06:00:01Z",
+    "route": "NYC-LON",
+    "departure_from": "2026-09-01",
+    "departure_to": "2026-09-30",
+}
 
 
 def document(**changes: object) -> bytes:
     return json.dumps(DOCUMENT | changes).encode()
+
+
+def document_of_expiry(**changes: object) -> bytes:
+    return json.dumps(EXPIRY | changes).encode()
+
+
+def fired(body: bytes) -> Notification:
+    notice = decode(body, JSON)
+    assert isinstance(notice, Notification)
+    return notice
 
 
 def document_of_fare(**changes: object) -> bytes:
@@ -98,6 +124,11 @@ def test_only_plain_json_is_read(content_type: str | None) -> None:
     [
         document(id="1"),
         document(id=None),
+        document(kind="gone"),
+        document(kind=None),
+        document(kind="expired"),
+        document(revision=-1),
+        document(revision=2**63),
         document(fire_seq=0),
         document(fire_seq="3"),
         document(fire_seq=True),
@@ -129,6 +160,11 @@ def test_only_plain_json_is_read(content_type: str | None) -> None:
         document_of_fare(carrier="B"),
         document_of_fare(cabin="roof"),
         document_of_fare(stops=8),
+        document_of_expiry(kind="fired"),
+        document_of_expiry(revision=None),
+        document_of_expiry(expired_at="2026-10-01T06:00:01+02:00"),
+        document_of_expiry(route="NYC"),
+        document_of_expiry(departure_to="2026-02-30"),
     ],
 )
 def test_a_field_of_a_wrong_type_or_range_is_refused(body: bytes) -> None:
@@ -137,10 +173,21 @@ def test_a_field_of_a_wrong_type_or_range_is_refused(body: bytes) -> None:
 
 def test_fields_of_a_newer_sender_are_skipped() -> None:
     assert decode(document(), JSON) == decode(document(fare=FARE | {"seats": 3}, urgency="high"), JSON)
+    assert decode(document_of_expiry(), JSON) == decode(document_of_expiry(urgency="low"), JSON)
+
+
+def test_what_an_older_sender_does_not_say_is_that_an_alert_never_edited_has_fired() -> None:
+    said_then = {name: value for name, value in DOCUMENT.items() if name not in {"kind", "revision"}}
+    assert fired(document(revision=0)) == decode(json.dumps(said_then).encode(), JSON)
+
+
+def test_a_notice_is_filed_under_its_day_in_utc() -> None:
+    assert decode(document(fired_at="2026-10-01T23:59:59Z"), JSON).day == date(2026, 10, 1)
+    assert decode(document_of_expiry(expired_at="2026-10-02T00:00:00Z"), JSON).day == date(2026, 10, 2)
 
 
 def test_a_notification_is_not_made_with_an_instant_of_another_offset() -> None:
-    notification = decode(document(), JSON)
+    notification = fired(document())
     with pytest.raises(ValueError, match="fired_at must be in UTC"):
         msgspec.structs.replace(notification, fired_at=datetime(2026, 10, 1, tzinfo=timezone(timedelta(hours=2))))
 
@@ -154,17 +201,23 @@ def test_a_notification_is_not_made_with_an_instant_of_another_offset() -> None:
     ],
 )
 def test_the_fare_key_names_what_is_priced(changes: dict[str, Any], key: str) -> None:
-    assert key == decode(document_of_fare(**changes), JSON).fare_key
+    assert key == fired(document_of_fare(**changes)).fare_key
 
 
-def test_the_id_is_the_same_at_every_repeat_and_differs_from_firing_to_firing() -> None:
-    assert notification_id(ALERT, 3) == UUID("de9a1936-7921-58e1-99b7-801059455ed0")
-    assert len({notification_id(alert, seq) for alert in (ALERT, UUID(int=1)) for seq in range(1, 50)}) == 98
+def test_an_id_is_the_same_at_every_repeat_and_of_one_firing_or_end_only() -> None:
+    assert notification_id(ALERT, 0, 3) == UUID("d25e8fca-3906-504e-b557-bc164943bac9")
+    assert expiry_id(ALERT, 0) == UUID("a580ae47-e492-5b66-890a-3a5900ffeeb0")
+    alerts, revisions = (ALERT, UUID(int=1)), range(50)
+    firings = {notification_id(alert, revision, seq) for alert in alerts for revision in revisions for seq in revisions}
+    ends = {expiry_id(alert, revision) for alert in alerts for revision in revisions}
+    assert len(firings | ends) == 2 * 50 * 50 + 2 * 50
 
 
 codes = st.from_regex(r"\A[A-Z]{3}\Z")
 instants = st.datetimes(timezones=st.just(UTC))
 prices = st.integers(1, 2**63 - 1)
+revisions = st.integers(0, 2**63 - 1)
+routes = st.from_regex(r"\A[A-Z]{3}-[A-Z]{3}\Z")
 fares = st.builds(
     Fare,
     origin=codes,
@@ -179,16 +232,17 @@ fares = st.builds(
     currency=st.sampled_from(["EUR", "JPY", "KWD", "USD"]),
     price=prices,
     observed_at=instants,
-    source=st.text(),
+    source=st.none() | st.text(),
 )
 notifications = st.builds(
     Notification,
     id=st.uuids(),
     alert_id=st.uuids(),
     user_id=st.uuids(),
+    revision=revisions,
     fire_seq=prices,
     fired_at=instants,
-    route=st.from_regex(r"\A[A-Z]{3}-[A-Z]{3}\Z"),
+    route=routes,
     fare=fares,
     previous_price=st.none() | prices,
     reference_price=st.integers(0, 2**63 - 1),
@@ -196,9 +250,22 @@ notifications = st.builds(
 )
 
 
-@given(notifications)
-def test_what_is_written_is_read_back(notification: Notification) -> None:
-    assert notification == decode(encode(notification), JSON)
+expiries = st.builds(
+    Expiry,
+    id=st.uuids(),
+    alert_id=st.uuids(),
+    user_id=st.uuids(),
+    revision=revisions,
+    expired_at=instants,
+    route=routes,
+    departure_from=st.dates(),
+    departure_to=st.dates(),
+)
+
+
+@given(notifications | expiries)
+def test_what_is_written_is_read_back(notice: Notice) -> None:
+    assert notice == decode(encode(notice), JSON)
 
 
 @given(st.binary() | st.text().map(str.encode))

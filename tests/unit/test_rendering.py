@@ -8,7 +8,9 @@ import pytest
 
 from services.notifier import rendering
 from services.notifier.rendering import MAX_BODY_CHARACTERS, MAX_TITLE_CHARACTERS, render
-from shared.messages.notifications import Fare, Notification
+from shared.messages.notifications import Expiry, Fare, Notification
+
+EN_DASH, FULL_WIDTH_TILDE = 0x2013, 0xFF5E
 
 FARE = Fare(
     origin="BCN",
@@ -122,3 +124,46 @@ def test_long_texts_are_cut_with_an_ellipsis(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_the_source_never_reaches_a_screen() -> None:
     assert render(notification(), "en") == render(notification(source="</b> call 0900 \x00\u202e"), "en")
+
+
+def expiry(first: date = date(2026, 9, 18), last: date = date(2026, 9, 30), route: str = "BCN-BUD") -> Expiry:
+    return Expiry(
+        id=UUID(int=1),
+        alert_id=UUID(int=2),
+        user_id=UUID(int=3),
+        revision=0,
+        expired_at=datetime(2026, 10, 1, 6, tzinfo=UTC),
+        route=route,
+        departure_from=first,
+        departure_to=last,
+    )
+
+
+@pytest.mark.parametrize(
+    ("locale", "window"),
+    [("en-GB", "18-30 Sept"), ("de", "18.-30. Sept."), ("fr", "18-30 sept."), ("ja", "9月18日~30日")],
+)
+def test_the_end_of_an_alert_names_its_days_as_the_device_writes_them(locale: str, window: str) -> None:
+    text = render(expiry(), locale)
+    assert text.title == "Your alert Barcelona → Budapest has ended"
+    assert (
+        text.body.translate({EN_DASH: "-", FULL_WIDTH_TILDE: "~"}) == f"The departures it watched, {window}, are over."
+    )
+
+
+def test_the_end_of_an_alert_for_a_single_day_names_that_day() -> None:
+    day = date(2026, 9, 30)
+    assert render(expiry(day, day), "en-GB").body == "The departures it watched, 30 Sept, are over."
+
+
+def test_days_of_another_year_are_told_with_their_years() -> None:
+    window = render(expiry(date(2025, 12, 11), date(2026, 1, 3)), "en-GB").body
+    assert "11 Dec 2025" in window
+    assert "3 Jan 2026" in window
+    last_year = render(expiry(date(2025, 12, 11), date(2025, 12, 31)), "en-GB").body
+    assert "31 Dec 2025" in last_year
+
+
+def test_the_cities_of_an_alert_are_named_and_an_unknown_one_stands_under_its_code() -> None:
+    assert render(expiry(route="NYC-LON"), "en").title == "Your alert New York → London has ended"
+    assert render(expiry(route="NYC-QQQ"), "en").title == "Your alert New York → QQQ has ended"

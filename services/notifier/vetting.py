@@ -1,0 +1,68 @@
+"""Vets notices before they are sent: alerts and fares may have changed while they were queued."""
+
+import asyncio
+from collections.abc import Collection, Sequence
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from services.notifier.alerts import AlertReader
+from services.notifier.boards import FareReader
+from services.notifier.conclusion import Conclusion, State
+from services.notifier.revocation import Revocation, by_alert, by_fare
+from shared.errors import UnavailableError
+from shared.messages.notifications import Notice, Notification
+from shared.shards import MapMovedError
+
+# Why a notice waits for as long as it takes.
+WAITING_FOR_SHARD: Final = frozenset({"map_moved", "shard_unavailable"})
+
+log = structlog.get_logger()
+
+
+class Vetting:
+    """Finds the notices that must not be sent.
+
+    Args:
+        alerts: where the notices' alerts are found.
+        fares: where the fares that fired them are found.
+    """
+
+    def __init__(self, alerts: AlertReader, fares: FareReader) -> None:
+        self._alerts = alerts
+        self._fares = fares
+
+    async def withhold(self, notices: Collection[Notice]) -> dict[UUID, Conclusion]:
+        """Return what becomes, by id, of those that are not to be sent: dropped, or queued where we cannot know.
+
+        Raises:
+            UnavailableError: Redis, or every shard, cannot be reached.
+            TransientError: a board is of a format not known here.
+        """
+        withheld = await self._by_alert(notices)
+        firings = [one for one in notices if isinstance(one, Notification) and one.id not in withheld]
+        return withheld | await self._by_fare(firings)
+
+    async def _by_alert(self, notices: Collection[Notice]) -> dict[UUID, Conclusion]:
+        parts = await self._alerts.by_shard(notices)
+        judged = await asyncio.gather(*(self._part_by_alert(shard, part) for shard, part in parts.items()))
+        return {id_: conclusion for part in judged for id_, conclusion in part.items()}
+
+    async def _part_by_alert(self, shard: int, notices: Sequence[Notice]) -> dict[UUID, Conclusion]:
+        """Judge the notices of one shard; where it is away, its notices wait and those of the others do not."""
+        try:
+            alerts = await self._alerts.read(shard, notices)
+        except (UnavailableError, MapMovedError) as error:
+            reason = "map_moved" if isinstance(error, MapMovedError) else "shard_unavailable"
+            log.warning(reason, server=error.server, error=str(error), notices=len(notices))
+            return {notice.id: Conclusion(State.QUEUED, reason) for notice in notices}
+        return _dropped({notice.id: by_alert(notice, alerts.get(notice.alert_id)) for notice in notices})
+
+    async def _by_fare(self, firings: Collection[Notification]) -> dict[UUID, Conclusion]:
+        listings = await self._fares.read(firing.fare for firing in firings)
+        return _dropped({firing.id: by_fare(firing.fare, listings.get(firing.fare)) for firing in firings})
+
+
+def _dropped(revocations: dict[UUID, Revocation | None]) -> dict[UUID, Conclusion]:
+    return {id_: Conclusion(State.DROPPED, reason) for id_, reason in revocations.items() if reason}

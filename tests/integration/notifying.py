@@ -1,0 +1,165 @@
+"""What tests of the notifier stand on: travellers with devices, notices, and a gateway to hold and to break."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, date, datetime
+from uuid import UUID, uuid4
+
+from sqlalchemy import insert, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from fleet.migrations import migrate
+from services.notifier.gateway import Outcome, Push, Verdict
+from services.notifier.handler import NotificationHandler
+from shared.databases import open_engine
+from shared.deliveries import Context, Delivery, Settlement
+from shared.messages.notifications import (
+    JSON,
+    Expiry,
+    Fare,
+    Notice,
+    Notification,
+    encode,
+    expiry_id,
+    notification_id,
+)
+from shared.schema.accounts import devices, notifications, users
+from tests.development_rates import RATES
+from tests.private_servers import Servers
+
+NOW = datetime(2026, 10, 1, 23, 59, tzinfo=UTC)
+DAY = date(2026, 12, 11)
+SENT = Outcome(Verdict.SENT)
+
+FARE = Fare(
+    origin="BCN",
+    destination="BUD",
+    departure_date=DAY,
+    cabin="economy",
+    stops=0,
+    currency="EUR",
+    price=8999,
+    observed_at=NOW,
+    source="test \x00",
+)
+
+
+class Gatekeeper:
+    """A gateway that remembers pushes and answers as it is told; it can be held and it can crash."""
+
+    def __init__(self, *outcomes: Outcome) -> None:
+        self.pushes: list[Push] = []
+        self.outcomes = outcomes
+        self.crashes = False
+        self.entered = asyncio.Event()
+        self.open = asyncio.Event()
+        self.open.set()
+
+    @property
+    def told(self) -> list[UUID]:
+        """The ids of the notices that it pushed, in order."""
+        return [push.notice.id for push in self.pushes]
+
+    async def send(self, pushes: Sequence[Push]) -> Sequence[Outcome]:
+        self.entered.set()
+        await self.open.wait()
+        self.pushes += pushes
+        if self.crashes:
+            raise RuntimeError("the process ends here")
+        return self.outcomes or [SENT] * len(pushes)
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+class NoBroker:
+    """An acknowledger that nobody needs: the handler never settles."""
+
+    lost = False
+
+    async def ack(self) -> None:
+        raise AssertionError
+
+    async def hand_back(self) -> None:
+        raise AssertionError
+
+
+@asynccontextmanager
+async def migrated_accounts(servers: Servers) -> AsyncIterator[AsyncEngine]:
+    """The run's accounts database."""
+    url = servers.postgres.url("accounts")
+    await migrate(url, [], lambda _: None, today=NOW.date(), rates=RATES)
+    engine = open_engine(url, application="tests", pool_size=4)
+    yield engine
+    await engine.dispose()
+
+
+async def traveller(accounts: AsyncEngine, *tokens: str) -> UUID:
+    """Register a traveller with a device for each token."""
+    user = uuid4()
+    async with accounts.begin() as connection:
+        await connection.execute(insert(users).values(id=user, email=f"{user}@example.org", password_hash="-"))
+        for token in tokens:
+            await connection.execute(
+                insert(devices).values(
+                    id=uuid4(),
+                    user_id=user,
+                    token=f"{token}-{user}",
+                    platform="ios",
+                    locale="de",
+                    time_zone="UTC",
+                )
+            )
+    return user
+
+
+def fired(user: UUID, *, at: datetime = NOW, fare: Fare = FARE, route: str = "BCN-BUD") -> Notification:
+    """The first firing of a new alert of theirs."""
+    alert = uuid4()
+    return Notification(
+        id=notification_id(alert, 0, 1),
+        alert_id=alert,
+        user_id=user,
+        fire_seq=1,
+        fired_at=at,
+        route=route,
+        fare=fare,
+        previous_price=10999,
+        reference_price=8999,
+        armed_price=9000,
+    )
+
+
+def expired(user: UUID) -> Expiry:
+    """The end of a new alert of theirs."""
+    alert = uuid4()
+    return Expiry(
+        id=expiry_id(alert, 0),
+        alert_id=alert,
+        user_id=user,
+        revision=0,
+        expired_at=NOW,
+        route="BCN-BUD",
+        departure_from=date(2026, 9, 18),
+        departure_to=date(2026, 9, 30),
+    )
+
+
+def delivery(body: bytes) -> Delivery:
+    return Delivery(body, JSON, Context(), None, NoBroker())
+
+
+async def handle(handler: NotificationHandler, *notices: Notice) -> Sequence[Settlement]:
+    return await handler.handle([delivery(encode(notice)) for notice in notices])
+
+
+async def recorded(accounts: AsyncEngine, *notices: Notice) -> list[tuple[str, str | None]]:
+    """The rows of these notices, as state and reason, in the order of the notices."""
+    rows = select(notifications.c.id, notifications.c.state, notifications.c.reason).where(
+        notifications.c.id.in_([notice.id for notice in notices])
+    )
+    order = [notice.id for notice in notices]
+    async with accounts.connect() as connection:
+        found = sorted(await connection.execute(rows), key=lambda row: order.index(row.id))
+    return [(row.state, row.reason) for row in found]
