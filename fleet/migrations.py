@@ -15,8 +15,10 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 import shared.schema
+from fleet.shards.states import enter_new_shards
 from shared.databases import open_engine, reaching, sqlstate
 from shared.errors import FarelarkError
+from shared.money import Rates
 
 # A migration that waits for a table makes everyone else queue behind it: better to fail soon and run again.
 LOCK_TIMEOUT = "5s"
@@ -44,7 +46,9 @@ class TableLockedError(FarelarkError):
         )
 
 
-async def migrate(accounts_url: str, shard_urls: Sequence[str], say: Callable[[str], None], *, today: date) -> None:
+async def migrate(
+    accounts_url: str, shard_urls: Sequence[str], say: Callable[[str], None], *, today: date, rates: Rates
+) -> None:
     """Migrate accounts, then the first shard as the canary of the others, then those.
 
     Each database changes in one transaction: it is migrated whole or left as it was.
@@ -54,16 +58,20 @@ async def migrate(accounts_url: str, shard_urls: Sequence[str], say: Callable[[s
         shard_urls: in the order of the shard map.
         say: is told, in a sentence, of every database that is done.
         today: in UTC; notifications get a partition for each day from here on.
+        rates: what the first shards of all begin with; a shard that is added later gets those of the others.
 
     Raises:
         UnavailableError: a server cannot be reached.
         TableLockedError: somebody holds a lock for longer than a migration may wait.
+        TurnTakenError: a bucket is being moved or rates are being loaded, for longer than that.
+        ConfigurationError: the map puts buckets on shards that are not named.
     """
     await _migrate("accounts", accounts_url, today)
     say("accounts is migrated")
     for number, url in enumerate(shard_urls):
         await _migrate(f"shard{number}", url, None)
         say(f"shard{number} is migrated")
+    await enter_new_shards(shard_urls, rates)
 
 
 async def _migrate(name: str, url: str, partitions_from: date | None) -> None:

@@ -20,6 +20,7 @@ from shared.databases import open_engine
 from shared.errors import UnavailableError
 from shared.schema import accounts, shards
 from shared.schema.accounts import notifications
+from tests.development_rates import RATES
 from tests.integration.fresh_databases import create_databases
 from tests.private_servers import Servers
 
@@ -76,7 +77,7 @@ def silent(_: str) -> None:
 async def test_the_migrated_database_is_what_the_metadata_says(servers: Servers, history: str) -> None:
     metadata = {"accounts": accounts.metadata, "shards": shards.metadata}[history]
     accounts_url, shard_url, made_url = await create_databases(servers.postgres, 3)
-    await migrate(accounts_url, [shard_url], silent, today=TODAY)
+    await migrate(accounts_url, [shard_url], silent, today=TODAY, rates=RATES)
     async with connected(made_url) as connection:
         await connection.run_sync(metadata.create_all)
         expected = await catalog(connection, metadata)
@@ -87,10 +88,10 @@ async def test_the_migrated_database_is_what_the_metadata_says(servers: Servers,
 
 async def test_migrating_again_changes_nothing_and_says_what_is_done(servers: Servers) -> None:
     accounts_url, *shard_urls = await create_databases(servers.postgres, 3)
-    await migrate(accounts_url, shard_urls, silent, today=TODAY)
+    await migrate(accounts_url, shard_urls, silent, today=TODAY, rates=RATES)
     before = await tables(accounts_url)
     said: list[str] = []
-    await migrate(accounts_url, shard_urls, said.append, today=TODAY)
+    await migrate(accounts_url, shard_urls, said.append, today=TODAY, rates=RATES)
     assert await tables(accounts_url) == before
     assert said == ["accounts is migrated", "shard0 is migrated", "shard1 is migrated"]
 
@@ -100,7 +101,7 @@ async def test_a_canary_that_fails_leaves_the_other_shards_alone(servers: Server
     async with connected(canary) as connection:
         await connection.execute(text("CREATE TABLE alerts (id integer)"))
     with pytest.raises(Exception, match="already exists"):
-        await migrate(accounts_url, [canary, other], silent, today=TODAY)
+        await migrate(accounts_url, [canary, other], silent, today=TODAY, rates=RATES)
     assert await tables(canary) == {"alerts"}
     assert await tables(other) == set()
 
@@ -109,7 +110,7 @@ async def test_a_migration_waits_for_its_turn(servers: Servers) -> None:
     accounts_url, observed = await create_databases(servers.postgres, 2)
     async with connected(accounts_url) as holder:
         await holder.execute(text("SELECT pg_advisory_xact_lock(:turn)"), {"turn": TURN})
-        migrating = asyncio.create_task(migrate(accounts_url, [], silent, today=TODAY))
+        migrating = asyncio.create_task(migrate(accounts_url, [], silent, today=TODAY, rates=RATES))
         waiting = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
         async with connected(observed) as connection:
             while not await connection.scalar(waiting):
@@ -124,18 +125,18 @@ async def test_a_table_in_use_ends_the_migration_soon_and_whole(
 ) -> None:
     monkeypatch.setattr(migrations, "LOCK_TIMEOUT", "100ms")
     (accounts_url,) = await create_databases(servers.postgres, 1)
-    await migrate(accounts_url, [], silent, today=TODAY)
+    await migrate(accounts_url, [], silent, today=TODAY, rates=RATES)
     before = await tables(accounts_url)
     async with connected(accounts_url) as holder:
         await holder.execute(text("LOCK TABLE notifications_default IN ACCESS SHARE MODE"))
         with pytest.raises(TableLockedError, match=r"accounts: .* run the migration again"):
-            await migrate(accounts_url, [], silent, today=TODAY + timedelta(days=1))
+            await migrate(accounts_url, [], silent, today=TODAY + timedelta(days=1), rates=RATES)
     assert await tables(accounts_url) == before
 
 
 async def test_each_coming_day_has_its_partition(servers: Servers) -> None:
     (accounts_url,) = await create_databases(servers.postgres, 1)
-    await migrate(accounts_url, [], silent, today=TODAY)
+    await migrate(accounts_url, [], silent, today=TODAY, rates=RATES)
     days = (TODAY + timedelta(days=ahead) for ahead in range(DAYS_AHEAD))
     partitions = {f"notifications_{day:%Y%m%d}" for day in days} | {"notifications_default"}
     assert {name for name in await tables(accounts_url) if name.startswith("notifications_")} == partitions
@@ -143,7 +144,7 @@ async def test_each_coming_day_has_its_partition(servers: Servers) -> None:
 
 async def test_rows_that_waited_in_the_default_move_to_their_day(servers: Servers) -> None:
     (accounts_url,) = await create_databases(servers.postgres, 1)
-    await migrate(accounts_url, [], silent, today=TODAY)
+    await migrate(accounts_url, [], silent, today=TODAY, rates=RATES)
     late, later = TODAY + timedelta(days=20), TODAY + timedelta(days=40)
     async with connected(accounts_url) as connection:
         rows = [
@@ -151,7 +152,7 @@ async def test_rows_that_waited_in_the_default_move_to_their_day(servers: Server
             for day in (late, later)
         ]
         await connection.execute(insert(notifications), rows)
-    await migrate(accounts_url, [], silent, today=TODAY + timedelta(days=14))
+    await migrate(accounts_url, [], silent, today=TODAY + timedelta(days=14), rates=RATES)
     async with connected(accounts_url) as connection:
         partition = text("tableoid::regclass::text")
         where = (await connection.execute(select(notifications.c.fired_on, partition))).all()
@@ -163,4 +164,4 @@ async def test_rows_that_waited_in_the_default_move_to_their_day(servers: Server
 
 async def test_a_server_that_is_away_is_named() -> None:
     with pytest.raises(UnavailableError, match="accounts"):
-        await migrate("postgresql://nobody:x@127.0.0.1:1/none", [], silent, today=TODAY)
+        await migrate("postgresql://nobody:x@127.0.0.1:1/none", [], silent, today=TODAY, rates=RATES)

@@ -1,4 +1,4 @@
-"""A route always lies on the same shard, and shards share the routes evenly."""
+"""A route always lies in the same bucket, and a map says which shard holds it."""
 
 from collections import Counter
 
@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.errors import ConfigurationError
 from shared.shard_map import BUCKETS, ShardMap, bucket_of
 
-URLS = [f"postgresql://db{number}/farelark" for number in range(4)]
+routes = st.from_regex(r"[A-Z]{3}-[A-Z]{3}", fullmatch=True)
+counts = st.integers(1, BUCKETS)
+buckets = st.integers(0, BUCKETS - 1)
 
 
 @pytest.mark.parametrize(("route", "bucket"), [("NYC-LON", 742), ("LON-NYC", 1020), ("BCN-BUD", 785)])
@@ -18,15 +19,18 @@ def test_the_bucket_of_a_route_never_changes(route: str, bucket: int) -> None:
     assert bucket == bucket_of(route)
 
 
-@given(st.from_regex(r"[A-Z]{3}-[A-Z]{3}", fullmatch=True), st.integers(1, BUCKETS))
-def test_every_route_has_a_shard(route: str, count: int) -> None:
-    shard_map = ShardMap.even(URLS[:1] * count)
-    assert 0 <= shard_map.shard_of(route) < count
+@given(routes, counts)
+def test_every_route_has_a_shard_which_holds_its_bucket(route: str, count: int) -> None:
+    shard_map = ShardMap.even(count)
+    shard = shard_map.shard_of(route)
+    assert 0 <= shard < count
+    assert shard_map.holds(shard, [bucket_of(route)])
+    assert not shard_map.holds(shard + 1, [bucket_of(route)])
 
 
-@given(st.integers(1, BUCKETS))
-def test_buckets_are_parted_evenly_and_in_one_piece(count: int) -> None:
-    shards = ShardMap.even(URLS[:1] * count).shards
+@given(counts)
+def test_buckets_are_first_parted_evenly_and_in_one_piece(count: int) -> None:
+    shards = ShardMap.even(count).shards
     sizes = Counter(shards)
 
     assert list(shards) == sorted(shards)
@@ -35,15 +39,28 @@ def test_buckets_are_parted_evenly_and_in_one_piece(count: int) -> None:
     assert max(sizes.values()) - min(sizes.values()) <= 1
 
 
-def test_the_shards_of_routes_follow_from_their_buckets() -> None:
-    shard_map = ShardMap.even(URLS)
-    assert {route: shard_map.shard_of(route) for route in ("NYC-LON", "LON-NYC", "BCN-BUD")} == {
-        "NYC-LON": bucket_of("NYC-LON") // 256,
-        "LON-NYC": bucket_of("LON-NYC") // 256,
-        "BCN-BUD": bucket_of("BCN-BUD") // 256,
-    }
+@given(buckets, st.integers(0, 3))
+def test_the_next_map_differs_in_the_moved_bucket_alone(bucket: int, shard: int) -> None:
+    before = ShardMap.even(4)
+    after = before.moved(bucket, shard)
+
+    assert after.version == before.version + 1
+    assert after.shards[bucket] == shard
+    assert [*after.shards[:bucket], *after.shards[bucket + 1 :]] == [
+        *before.shards[:bucket],
+        *before.shards[bucket + 1 :],
+    ]
 
 
-def test_a_map_without_a_shard_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="at least one shard"):
-        ShardMap.even([])
+def test_one_bucket_elsewhere_is_enough_for_a_shard_not_to_hold_them() -> None:
+    shard_map = ShardMap.even(2)
+    assert shard_map.holds(0, [0, 1, 511])
+    assert not shard_map.holds(0, [0, 1, 512])
+    assert shard_map.holds(0, [])
+
+
+@given(buckets)
+def test_the_map_before_any_is_older_than_all_and_puts_nothing_anywhere(bucket: int) -> None:
+    unknown = ShardMap.unknown()
+    assert unknown.version < ShardMap.even(1).version
+    assert not any(unknown.holds(shard, [bucket]) for shard in range(4))
