@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from services.price_worker.conversion import ReferenceAmounts
+from shared.conversion import ReferenceAmounts
 from shared.fare_boards import layout
 from shared.fare_boards.layout import Boards, Rows
 from shared.messages.columns import FareColumns
@@ -122,15 +122,26 @@ def compare(seen: Sightings, boards: Boards, amounts: ReferenceAmounts, stale_be
         seen: n sightings on b boards.
         boards: the same b boards as they are now.
         amounts: today's rates.
-        stale_before: rows last seen before this instant, in ms since 1970, leave the boards that are written.
+        stale_before: rows last seen before this instant, in ms since 1970, count as not there, and leave the boards
+            that are written. No sighting is from before it, else it might be older than a row that is not looked at.
 
     A sighting that is older than its row, or as old and not cheaper, has no effect.
     """
+    boards = _available(boards, stale_before)
     verdicts = _judge(seen, boards, amounts)
     changes = _changes(seen, boards.rows, verdicts, amounts)
-    rows, offsets = _merge(seen, boards, verdicts, stale_before)
+    rows, offsets = _merge(seen, boards, verdicts)
     touched = np.unique(seen.board[verdicts.newer])
     return Comparison(changes, _values(touched, boards, rows, offsets))
+
+
+def _available(boards: Boards, stale_before: int) -> Boards:
+    """Without the rows that no source has confirmed since."""
+    fresh = layout.observations(boards.rows) >= stale_before
+    if fresh.all():
+        return boards
+    kept_before = np.concatenate(([0], np.cumsum(fresh)))
+    return Boards(boards.headers, kept_before[boards.offsets], boards.rows[fresh])
 
 
 def _judge(seen: Sightings, boards: Boards, amounts: ReferenceAmounts) -> Verdicts:
@@ -180,18 +191,15 @@ def _changes(seen: Sightings, rows: Rows, verdicts: Verdicts, amounts: Reference
     return Changes(seen.row[changed], verdicts.reference[changed], seen_before, previous_price, previous_reference)
 
 
-def _merge(seen: Sightings, boards: Boards, verdicts: Verdicts, stale_before: int) -> tuple[Rows, Ints]:
-    """All rows with the sightings worked in and stale rows left out, and where each board then begins."""
+def _merge(seen: Sightings, boards: Boards, verdicts: Verdicts) -> tuple[Rows, Ints]:
+    """All rows with the sightings worked in, and where each board then begins."""
     new, changed, newer = ~verdicts.known, verdicts.changed, verdicts.newer
-    owner = np.repeat(np.arange(len(boards.headers)), np.diff(boards.offsets))
-    owner = np.insert(owner, verdicts.at[new], seen.board[new])
     rows = np.insert(boards.rows, verdicts.at[new], _blank_rows(seen.fare[new]))
     now_at = verdicts.at + np.cumsum(new) - new  # each stands behind the new ones before it
     layout.put_prices(rows, now_at[changed], seen.price[changed], verdicts.reference[changed])
     layout.put_observations(rows, now_at[newer], seen.observed_at[newer])
-    fresh = layout.observations(rows) >= stale_before
-    counts = np.bincount(owner[fresh], minlength=len(boards.headers))
-    return rows[fresh], np.concatenate(([0], np.cumsum(counts)))
+    added = np.bincount(seen.board[new], minlength=len(boards.headers))
+    return rows, boards.offsets + np.concatenate(([0], np.cumsum(added)))
 
 
 def _blank_rows(fares: Keys) -> Rows:

@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 
 from services.price_worker.comparison import Changes, Comparison, Sightings, compare, latest
-from services.price_worker.conversion import ReferenceAmounts
 from shared import metrics
 from shared.broker import Broker, Outgoing
 from shared.consumer import count_set_aside
+from shared.conversion import ReferenceAmounts
 from shared.deliveries import Context, Delivery, Done, Settlement
 from shared.errors import TransientError
 from shared.failpoints import Failpoints
@@ -28,11 +28,15 @@ from shared.topology import FARES_INGEST
 
 @dataclass(frozen=True, slots=True)
 class FaresHandler:
-    """Handles messages of `fares.ingest`: publish changes, then write boards, then acknowledge."""
+    """Handles messages of `fares.ingest`: publish changes, then write boards, then acknowledge.
+
+    A message is handled at one instant and at the rates of that instant, however long that takes: so no fare that
+    is recent enough to count meets a row that is newer and no longer does.
+    """
 
     broker: Broker
     boards: BoardStore
-    amounts: ReferenceAmounts
+    amounts: Callable[[], ReferenceAmounts]
     fare_lifetime: timedelta
     failpoints: Failpoints
     clock: Callable[[], datetime]
@@ -43,27 +47,30 @@ class FaresHandler:
 
     async def _handle(self, delivery: Delivery) -> Settlement:
         self.failpoints.hit("price_worker.received")
-        fares, set_aside = self._read(delivery)
-        await self._compare(fares, delivery.context)
+        now, amounts = self.clock(), self.amounts()
+        fares, set_aside = self._read(delivery, now, amounts)
+        stale_before = int((now - self.fare_lifetime).timestamp() * 1000)
+        await self._compare(fares, amounts, stale_before, delivery.context)
         self.failpoints.hit("price_worker.boards_written")
         metrics.FARES.inc(len(fares.board))
         count_set_aside(FARES_INGEST, set_aside, delivery)
         return Done()
 
-    def _read(self, delivery: Delivery) -> tuple[FareColumns, Counter[str]]:
+    def _read(self, delivery: Delivery, now: datetime, amounts: ReferenceAmounts) -> tuple[FareColumns, Counter[str]]:
         decoded = decode(FARES, delivery.body, delivery.content_type)
-        fares, faults = validate(decoded.rows, self.clock(), self.fare_lifetime, self.amounts.check)
+        fares, faults = validate(decoded.rows, now, self.fare_lifetime, amounts.check)
         return fares, Counter(decoded.set_aside) + Counter(faults)
 
-    async def _compare(self, fares: FareColumns, context: Context) -> None:
+    async def _compare(
+        self, fares: FareColumns, amounts: ReferenceAmounts, stale_before: int, context: Context
+    ) -> None:
         """Work the fares into their boards; boards that another worker wrote meanwhile once more."""
         seen = latest(fares)
         published = np.array([], dtype=np.int64)
         while len(seen.boards):
             keys = [redis_key(int(board)) for board in seen.boards]
             boards = await self._read_boards(keys)
-            stale_before = int((self.clock() - self.fare_lifetime).timestamp() * 1000)
-            comparison = compare(seen, boards, self.amounts, stale_before)
+            comparison = compare(seen, boards, amounts, stale_before)
             await self._publish(fares.rows, comparison.changes.beyond(published), context)
             published = np.append(published, comparison.changes.steps)
             self.failpoints.hit("price_worker.changes_confirmed")

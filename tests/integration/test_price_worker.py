@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from itertools import count
 from typing import Any
 
 import pyarrow as pa
@@ -11,9 +12,9 @@ import pytest
 from prometheus_client import REGISTRY
 from redis.asyncio import Redis
 
-from services.price_worker.conversion import ReferenceAmounts
 from services.price_worker.handler import FaresHandler
 from shared.broker import Broker
+from shared.conversion import ReferenceAmounts
 from shared.deliveries import Context, Delivery, Done
 from shared.errors import TransientError, UnavailableError, UnreadableError
 from shared.failpoints import Failpoints
@@ -33,6 +34,7 @@ from tests.private_servers import Servers
 
 NOW = datetime.now(UTC).replace(microsecond=0)  # boards expire by Redis' own clock
 DEPARTURE = NOW.date() + timedelta(days=30)
+LIFETIME = timedelta(days=14)
 AMOUNTS = ReferenceAmounts(Rates.load(DEFAULT_RATES_FILE))
 
 Prices = dict[tuple[str, str], tuple[int, int]]
@@ -60,8 +62,7 @@ def batch(*fares: dict[str, Any]) -> Delivery:
 
 
 def worker(broker: Broker, boards: BoardStore, failpoints: Failpoints | None = None) -> FaresHandler:
-    lifetime = timedelta(days=14)
-    return FaresHandler(broker, boards, AMOUNTS, lifetime, failpoints or Failpoints(None), lambda: NOW)
+    return FaresHandler(broker, boards, lambda: AMOUNTS, LIFETIME, failpoints or Failpoints(None), lambda: NOW)
 
 
 async def on_boards(redis: Redis) -> Prices:
@@ -109,6 +110,32 @@ async def test_an_older_sighting_changes_nothing(boards: BoardStore, redis: Redi
     before = await on_boards(redis)
     await handle([batch(fare(15_000, minutes_ago=20))])
     assert await on_boards(redis) == before
+    assert moves(broker) == [(None, 20_000)]
+
+
+async def test_a_fare_that_no_source_confirmed_for_its_lifetime_is_new_when_it_is_seen_again(
+    boards: BoardStore, redis: Redis
+) -> None:
+    broker = FakeBroker()
+    await worker(broker, boards)([batch(fare(20_000, minutes_ago=60))])
+    later = NOW + LIFETIME
+    handle = FaresHandler(broker, boards, lambda: AMOUNTS, LIFETIME, Failpoints(None), lambda: later)
+    for _ in range(2):
+        await handle([batch(fare(20_000) | {"observed_at": later})])
+    assert moves(broker) == [(None, 20_000), (None, 20_000)]
+    assert list((await on_boards(redis)).values()) == [(20_000, round(later.timestamp() * 1000))]
+
+
+async def test_a_row_that_ages_while_a_message_is_handled_still_beats_an_older_sighting(boards: BoardStore) -> None:
+    """However late the boards are read, they are judged at the instant at which the message was."""
+    broker = FakeBroker()
+    nearly_stale = LIFETIME // timedelta(minutes=1) - 5
+    await worker(broker, boards)([batch(fare(20_000, minutes_ago=nearly_stale))])
+    minutes = count(step=10)
+    handle = FaresHandler(
+        broker, boards, lambda: AMOUNTS, LIFETIME, Failpoints(None), lambda: NOW + timedelta(minutes=next(minutes))
+    )
+    await handle([batch(fare(15_000, minutes_ago=nearly_stale + 4))])
     assert moves(broker) == [(None, 20_000)]
 
 

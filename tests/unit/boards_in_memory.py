@@ -6,7 +6,7 @@ from datetime import date, timedelta
 import numpy as np
 
 from services.price_worker.comparison import Comparison, compare, latest
-from services.price_worker.conversion import ReferenceAmounts
+from shared.conversion import ReferenceAmounts
 from shared.fare_boards import layout
 from shared.messages.columns import FareColumns
 from shared.messages.fare_key import unpack_board, unpack_fare

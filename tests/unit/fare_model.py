@@ -50,6 +50,8 @@ class Model:
         for (board, fare_of_board), (observed, negative_price) in sightings.items():
             price, factor = -negative_price, Fraction(*factors[fare_of_board[-1]])
             row = self.boards.get(board, {}).get(fare_of_board)
+            if row and row.observed < stale_before:
+                row = None
             if row and (row.observed, -row.price) >= (observed, negative_price):
                 continue
             written.add(board)

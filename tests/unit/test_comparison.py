@@ -37,8 +37,9 @@ def test_changes_and_boards_are_those_of_the_model(
     cycles: list[tuple[list[Document], Factors, timedelta]],
 ) -> None:
     worker, model = Worker(), Model()
-    for batch, factors, staleness in cycles:
+    for sightings, factors, staleness in cycles:
         before = dict(worker.values)
+        batch = [sighting for sighting in sightings if sighting["observed_at"] >= at(staleness)]
         fares = columns_of(*batch)
 
         comparison = worker.work_in(fares, factors, milliseconds(staleness))

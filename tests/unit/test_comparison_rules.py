@@ -85,6 +85,43 @@ def test_a_row_that_nobody_confirms_leaves_its_board_when_that_is_next_written()
     }
 
 
+def test_a_row_that_nobody_confirms_counts_as_never_seen_at_any_price() -> None:
+    for price in (900, 1000, 1100):
+        worker = Worker()
+        worker.work_in(
+            columns_of(seen(1000, 1), fare(flight_number="2", observed_at=at(timedelta()))), FACTORS[0], LONG_AGO
+        )
+
+        again = columns_of(seen(price, 9))
+        changes = changes_of(again, worker.work_in(again, FACTORS[1], milliseconds(timedelta(minutes=-8))))
+
+        assert list(changes.values()) == [Change(price, price * 7 // 8 + (price % 8 >= 4), None, None)]
+        (rows,) = worker.boards.values()
+        assert {key[1]: row.price for key, row in rows.items()} == {"117": price, "2": 39900}
+
+
+def test_a_row_lives_to_the_last_millisecond_of_its_lifetime() -> None:
+    worker = Worker()
+    worker.work_in(columns_of(seen(1000, 1)), FACTORS[0], LONG_AGO)
+    confirmed = milliseconds(timedelta(minutes=-9))
+
+    for stale_before, found in ((confirmed, 0), (confirmed + 1, 1)):
+        still = columns_of(seen(1000, 9))
+        assert found == len(Worker(dict(worker.values)).work_in(still, FACTORS[0], stale_before).changes.row)
+
+
+def test_rates_that_move_there_and_back_make_no_change_and_leave_the_first_amount() -> None:
+    there_and_back = (FACTORS[0], FACTORS[1], FACTORS[0], FACTORS[1])
+    changes = history(seen(1000, 1), seen(1000, 2), seen(1000, 3), seen(990, 4), factors=there_and_back)
+    assert changes == [Change(1000, 800, None, None), Change(990, 866, 1000, 875)]
+
+
+def test_a_rise_in_the_quoted_price_is_a_rise_however_cheap_rates_make_it() -> None:
+    """Whoever reads the change sees by its quoted prices that nothing fell."""
+    _, rise = history(seen(1000, 1), seen(1010, 2), factors=(FACTORS[1], FACTORS[0]))
+    assert rise == Change(1010, 808, 1000, 875)
+
+
 def test_a_batch_without_valid_fares_touches_nothing() -> None:
     comparison = Worker().work_in(columns_of(), FACTORS[0], LONG_AGO)
     assert not comparison.values

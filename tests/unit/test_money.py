@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from services.price_worker.conversion import ReferenceAmounts
+from shared.conversion import ReferenceAmounts
 from shared.errors import ConfigurationError
 from shared.messages.codes import currency_code
 from shared.money import MAX_PRICE, Rates, UnknownCurrencyError, minor_units
@@ -116,6 +116,77 @@ def test_the_banks_daily_and_historical_files_are_read_alike(tmp_path: Path) -> 
 
     assert daily == historical
     assert daily.date == date(2026, 11, 20)
+
+
+def xml(*days: str, doctype: str = "") -> str:
+    """A file as the bank writes it, with these dated cubes."""
+    return (
+        f'<?xml version="1.0" encoding="UTF-8"?>{doctype}'
+        '<gesmes:Envelope xmlns:gesmes="http://www.gesmes.org/xml/2002-08-01"'
+        ' xmlns="http://www.ecb.int/vocabulary/2002-08-01/eurofxref"><gesmes:subject>Reference rates</gesmes:subject>'
+        "<gesmes:Sender><gesmes:name>European Central Bank</gesmes:name></gesmes:Sender>"
+        f"<Cube>{''.join(days)}</Cube></gesmes:Envelope>"
+    )
+
+
+def cube(day: str, **rates: str) -> str:
+    quotations = "".join(f"<Cube currency='{currency}' rate='{rate}'/>" for currency, rate in rates.items())
+    return f"<Cube time='{day}'>{quotations}</Cube>"
+
+
+NEWEST = cube("2026-11-20", USD="1.16", JPY="174.50")
+
+
+@pytest.mark.parametrize(
+    "text", [xml(NEWEST), xml(NEWEST, cube("2026-11-19", USD="1", GBP="1")), "\n " + xml(NEWEST)[38:]]
+)
+def test_xml_of_one_day_or_of_many_says_what_csv_does_whatever_the_file_is_called(tmp_path: Path, text: str) -> None:
+    from_xml = Rates.load(rates_file(tmp_path, text))
+    assert from_xml == Rates.load(rates_file(tmp_path, "Date, USD, JPY, \n20 November 2026, 1.1600, 174.50, \n"))
+
+
+def test_a_byte_order_mark_is_no_part_of_either_format(tmp_path: Path) -> None:
+    for text in (xml(NEWEST), "Date,USD,JPY\n2026-11-20,1.16,174.5\n"):
+        plain = Rates.load(rates_file(tmp_path, text))
+        assert plain == Rates.load(rates_file(tmp_path, "\ufeff" + text))
+
+
+BOMB = '<!DOCTYPE b [<!ENTITY a "1.16"><!ENTITY b "&a;&a;">]>'
+FILE = '<!DOCTYPE b [<!ENTITY a SYSTEM "file:///etc/hostname">]>'
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("<", "unclosed token"),
+        ("<html><body>moved</body></html>", "no <Cube time=...>"),
+        (xml(), "no <Cube time=...>"),
+        (xml(cube("20.11.2026", USD="1.16")), "'20.11.2026' is no date"),
+        (xml(cube("2026-11-20", USD="one")), "'one' is no rate of USD"),
+        (xml("<Cube time='2026-11-20'><Cube currency='USD'/></Cube>"), "'' is no rate of USD"),
+        (xml(NEWEST)[:-20], "unclosed token"),
+        (xml(NEWEST) + "<", "unclosed token|junk after"),
+        (xml(cube("2026-11-20", USD="&a;"), doctype=BOMB), "it declares a document type"),
+        (xml(cube("2026-11-20", USD="&a;"), doctype=FILE), "it declares a document type"),
+        (xml(cube("2026-11-20", USD="&a;")), "undefined entity"),
+    ],
+)
+def test_xml_that_makes_no_sense_or_means_harm_is_refused_in_words(tmp_path: Path, text: str, problem: str) -> None:
+    path = rates_file(tmp_path, text)
+    with pytest.raises(ConfigurationError, match=problem) as refusal:
+        Rates.load(path)
+    assert str(path) in str(refusal.value)
+
+
+@pytest.mark.parametrize("factor", [(0, 1), (1, 0), (-1, 1), (1, -1), (2**21, 1), (1, 2**61 + 1)])
+def test_a_factor_that_whole_columns_could_not_be_converted_with_is_none(factor: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match="is no factor of USD"):
+        Rates(date(2026, 11, 20), "EUR", {"USD": factor})
+
+
+def test_a_factor_of_no_currency_is_none() -> None:
+    with pytest.raises(UnknownCurrencyError):
+        Rates(date(2026, 11, 20), "EUR", {"QQQ": (1, 1)})
 
 
 def test_currencies_that_iso_4217_has_withdrawn_are_left_out(tmp_path: Path) -> None:
