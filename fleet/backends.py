@@ -1,6 +1,6 @@
 """The servers behind a fleet: private child processes, or servers of your own named in the environment."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -14,7 +14,7 @@ from fleet.servers.programs import install_missing
 from fleet.servers.rabbitmq import TICK_INTERVAL_S, RabbitMQ
 from shared.errors import ConfigurationError
 
-SHARDS: Final = ("shard0", "shard1", "shard2", "shard3")
+DEFAULT_SHARDS: Final = 4
 
 # How often a quorum queue counts its messages: RabbitMQ's default.
 _DEFAULT_TICK_INTERVAL_S: Final = 5.0
@@ -60,8 +60,13 @@ def virtual_host_of(amqp_url: str) -> str:
     return unquote(urlsplit(amqp_url).path[1:]) or "/"
 
 
-def open_backends(children: Children, say: Say) -> Backends:
+def open_backends(children: Children, say: Say, shards: int = DEFAULT_SHARDS) -> Backends:
     """Start the private servers that nothing in the environment replaces, side by side.
+
+    Args:
+        children: what they become.
+        say: is told, in a sentence, what happens.
+        shards: how many private ones there are.
 
     Raises:
         ServersError: a program is missing, or a server did not start.
@@ -76,7 +81,8 @@ def open_backends(children: Children, say: Say) -> Backends:
         say(f"starting {', '.join(needed)}")
     broker = rabbitmq.launch(children, children.folder / "rabbitmq") if "rabbitmq" in needed else None
     boards = redis.launch(children, children.folder / "redis") if "redis" in needed else None
-    database = _launch_postgres(children) if "postgres" in needed else None
+    names = [f"shard{number}" for number in range(shards)]
+    database = _launch_postgres(children, names) if "postgres" in needed else None
     children.wait_ready(*(server for server in (broker, boards, database) if server))
     amqp, management, interval = _broker_addresses(own, broker)
     return Backends(
@@ -85,12 +91,12 @@ def open_backends(children: Children, say: Say) -> Backends:
         amqp_tick_interval=interval,
         redis=boards.url if boards else own.redis_url,
         accounts=own.accounts_url or _url(database, "accounts"),
-        shards=_split(own.shard_urls) or [_url(database, name) for name in SHARDS],
+        shards=_split(own.shard_urls) or [_url(database, name) for name in names],
     )
 
 
-def _launch_postgres(children: Children) -> Postgres:
-    return postgres.launch(children, children.folder / "postgres", ("accounts", *SHARDS))
+def _launch_postgres(children: Children, shards: Sequence[str]) -> Postgres:
+    return postgres.launch(children, children.folder / "postgres", ("accounts", *shards))
 
 
 def _broker_addresses(own: OwnServers, private: RabbitMQ | None) -> tuple[str, str, float]:

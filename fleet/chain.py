@@ -69,7 +69,7 @@ class Chain:
         Raises:
             UnavailableError: the broker cannot be reached.
         """
-        return Look(_of_the_chain(await self.depths()), await self._metrics())
+        return Look(_of_the_chain(await self.depths()), await self.metrics())
 
     async def depths(self) -> Depths:
         """All queues, those of dead letters too.
@@ -109,7 +109,8 @@ class Chain:
             before = settled
             await asyncio.sleep(self._addresses.amqp_tick_interval + _MARGIN_S)
 
-    async def _metrics(self) -> Metrics:
+    async def metrics(self) -> Metrics:
+        """The workers' counters summed over processes and labels."""
         totals: dict[str, float] = {}
         scrapes = await asyncio.gather(
             *(self._client.get(f"{service.ops}/metrics") for service in self._addresses.services),

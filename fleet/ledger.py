@@ -10,17 +10,23 @@ from fleet.addresses import Addresses
 from fleet.chain import Chain
 
 _CLAIMS = "SELECT coalesce(sum(fire_seq), 0) FROM alerts"
-_NOTIFICATIONS = "SELECT count(*) FROM notifications"
+_NOTIFICATIONS = "SELECT count(*) FROM notifications WHERE content ->> 'kind' = 'fired'"
+_DROPPED = "SELECT count(*) FROM notifications WHERE state = 'dropped'"
 
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """Totals since the fleet's data folder was made; changes and set-aside since the workers started."""
+    """Totals since the fleet's data folder was made; changes and set-aside since the workers started.
+
+    Claims are those of alerts that are still there. Dropped are the notifications that nobody was sent because they
+    were true no more.
+    """
 
     changes: int
     set_aside: int
     claims: int
     notifications: int
+    dropped: int
     pushes: int
     dead_lettered: int
 
@@ -34,6 +40,7 @@ async def count(addresses: Addresses, chain: Chain) -> Ledger:
         set_aside=int(look.metrics.get("farelark_set_aside_documents_total", 0)),
         claims=sum(claims),
         notifications=await _scalar(addresses.accounts, _NOTIFICATIONS),
+        dropped=await _scalar(addresses.accounts, _DROPPED),
         pushes=await asyncio.to_thread(_lines, Path(addresses.push_log)),
         dead_lettered=await chain.dead_letters(),
     )

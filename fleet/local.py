@@ -15,13 +15,15 @@ from typing import Final
 
 from fleet import addresses
 from fleet.addresses import REPOSITORY, Addresses, Service
-from fleet.backends import Backends, open_backends
+from fleet.backends import DEFAULT_SHARDS, Backends, open_backends
 from fleet.keys import generate_key
 from fleet.migrations import migrate
 from fleet.servers.children import Children, children_in
 from fleet.servers.ports import LOOPBACK, free_ports
 from fleet.supervision import Supervisor, Worker
 from shared.management import open_management
+from shared.money import Rates
+from shared.settings import RatesSettings, load
 
 SERVICES: Final = ("notifier", "alert_worker", "price_worker", "alerts_api")
 _PUSH_LOG: Final = "pushes.jsonl"
@@ -43,13 +45,16 @@ class LocalFleet:
 
 
 @contextmanager
-def local_fleet(folder: Path, say: Say, scale: Mapping[str, int] | None = None) -> Iterator[LocalFleet]:
+def local_fleet(
+    folder: Path, say: Say, scale: Mapping[str, int] | None = None, shards: int = DEFAULT_SHARDS
+) -> Iterator[LocalFleet]:
     """Run a fleet in this data folder while the block runs.
 
     Args:
         folder: where servers keep their data, and where logs, keys, the push log and `fleet.json` lie.
         say: is told, in a sentence, what happens.
         scale: processes of a service, 1 where it is not named.
+        shards: private ones, where SHARD_URLS names none.
 
     Raises:
         ServersError, ConfigurationError, UnavailableError: it could not start; says why and what to do.
@@ -57,7 +62,7 @@ def local_fleet(folder: Path, say: Say, scale: Mapping[str, int] | None = None) 
     folder.mkdir(parents=True, exist_ok=True)
     with children_in(folder, say) as children:
         try:
-            backends = open_backends(children, say)
+            backends = open_backends(children, say, shards)
             say("applying migrations and topology")
             asyncio.run(_prepare(backends, say))
             yield _start_services(children, backends, say, scale or {})
@@ -67,7 +72,14 @@ def local_fleet(folder: Path, say: Say, scale: Mapping[str, int] | None = None) 
 
 
 async def _prepare(backends: Backends, say: Say) -> None:
-    await migrate(backends.accounts, backends.shards, say, today=datetime.now(UTC).date())
+    rates = load(RatesSettings)
+    await migrate(
+        backends.accounts,
+        backends.shards,
+        say,
+        today=datetime.now(UTC).date(),
+        rates=Rates.load(rates.rates_file, rates.reference_currency),
+    )
     async with open_management(backends.amqp_management, backends.virtual_host) as management:
         await management.apply_topology()
 

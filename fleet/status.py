@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import asdict, dataclass
+from datetime import date
 
 import httpx
 from rich.console import Console
@@ -10,6 +11,7 @@ from rich.table import Column, Table
 from fleet.addresses import Addresses, Service
 from fleet.chain import open_chain
 from fleet.ledger import Ledger, count
+from fleet.rates.showing import dates_in_use
 from shared.management import Depth
 from shared.topology import WORK_QUEUES
 
@@ -26,10 +28,11 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Everything at one moment."""
+    """Everything at one moment; `rates` has the date of the exchange rates in use in each shard."""
 
     queues: dict[str, Depth]
     processes: list[Process]
+    rates: dict[str, date]
     ledger: Ledger
 
 
@@ -42,12 +45,14 @@ async def take(addresses: Addresses) -> Snapshot:
     async with httpx.AsyncClient(timeout=2) as client:
         processes = await asyncio.gather(*(_process(client, service) for service in addresses.services))
     async with open_chain(addresses) as chain:
-        return Snapshot(dict(await chain.depths()), processes, await count(addresses, chain))
+        rates = await dates_in_use(addresses.shards)
+        return Snapshot(dict(await chain.depths()), processes, rates, await count(addresses, chain))
 
 
 def show(snapshot: Snapshot, console: Console) -> None:
     """Print the snapshot as tables."""
     console.print(_queues(snapshot.queues), _processes(snapshot.processes), _totals(snapshot.ledger))
+    console.print("exchange rates of", ", ".join(sorted({str(day) for day in snapshot.rates.values()})))
 
 
 def _queues(depths: dict[str, Depth]) -> Table:

@@ -68,8 +68,8 @@ class Policy:
 
 
 FARES_INGEST: Final = WorkQueue("fares.ingest", prefetch=4)
-CHANGES_ALERTS: Final = WorkQueue("changes.alerts", prefetch=4)
-NOTIFICATIONS_STANDARD: Final = WorkQueue("notifications.standard", prefetch=1_000)
+CHANGES_ALERTS: Final = WorkQueue("changes.alerts", prefetch=8)
+NOTIFICATIONS_STANDARD: Final = WorkQueue("notifications.standard", prefetch=160)
 ALERTS_EVALUATE: Final = WorkQueue("alerts.evaluate", prefetch=32)
 WORK_QUEUES: Final = (FARES_INGEST, CHANGES_ALERTS, ALERTS_EVALUATE, NOTIFICATIONS_STANDARD)
 

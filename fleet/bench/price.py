@@ -19,16 +19,15 @@ from fleet.chain import Chain, open_chain
 from fleet.generator import Generator
 from fleet.publishing import fare_publisher
 from services.price_worker.comparison import compare, latest
-from services.price_worker.conversion import ReferenceAmounts
-from services.price_worker.settings import DEFAULT_FARE_LIFETIME
 from shared.broker import Broker, Outgoing
+from shared.conversion import ReferenceAmounts
 from shared.fare_boards.layout import expires_at, redis_key
 from shared.fare_boards.store import BoardStore, Write
 from shared.messages.batches import ARROW, encode
 from shared.messages.columns import FareColumns, validate
 from shared.messages.fares import FARES
 from shared.money import Rates
-from shared.settings import DEFAULT_RATES_FILE
+from shared.settings import DEFAULT_FARE_LIFETIME, DEFAULT_RATES_FILE
 from shared.topology import FARES_INGEST
 
 _DRAIN_TIMEOUT_S: Final = 600.0
@@ -90,7 +89,7 @@ async def _fill(generator: Generator, addresses: Addresses, chain: Chain) -> Non
 
 
 async def _measure_cycle(bodies: Sequence[bytes], addresses: Addresses, chain: Chain, fares: int) -> tuple[float, int]:
-    before = (await chain.look()).metrics
+    before = await chain.metrics()
     broker = await Broker.connect(addresses.amqp, "bench")
     started = time.monotonic()
     await broker.publish_all(Outgoing(FARES_INGEST.name, body, ARROW) for body in bodies)
@@ -103,7 +102,7 @@ async def _measure_cycle(bodies: Sequence[bytes], addresses: Addresses, chain: C
 async def _compared(chain: Chain, total: int) -> dict[str, float]:
     """Wait until the workers have compared as many fares in all; returns their counters."""
     async with asyncio.timeout(_DRAIN_TIMEOUT_S):
-        while (metrics := (await chain.look()).metrics).get(_COMPARED, 0) < total:  # noqa: ASYNC110  # other processes count
+        while (metrics := await chain.metrics()).get(_COMPARED, 0) < total:  # noqa: ASYNC110  # other processes count
             await asyncio.sleep(_LOOK_EVERY_S)
         return dict(metrics)
 

@@ -2,9 +2,11 @@
 
 import typer
 
-from fleet.commands.developing import bench_price, check, test
+from fleet.commands.developing import bench_alerts, bench_price, check, test
+from fleet.commands.exchange_rates import rates
 from fleet.commands.feeding import demo, replay
 from fleet.commands.running import drain, status, up
+from fleet.commands.sharding import check_shards, list_shards, move
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -18,4 +20,12 @@ app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options"
 
 bench = typer.Typer(no_args_is_help=True, help="Measure, beside the ceiling of the same run.")
 bench.command(name="price")(bench_price)
+bench.command(name="alerts")(bench_alerts)
 app.add_typer(bench, name="bench")
+app.add_typer(rates, name="rates")
+
+shards = typer.Typer(no_args_is_help=True, help="Look at the shard map, check it, move buckets.")
+shards.command(name="list")(list_shards)
+shards.command(name="check")(check_shards)
+shards.command(name="move")(move)
+app.add_typer(shards, name="shards")

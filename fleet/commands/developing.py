@@ -4,18 +4,27 @@ import asyncio
 import json
 import subprocess
 import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
+import uvloop
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from fleet.addresses import REPOSITORY
-from fleet.bench.price import ONLY_PRICE_WORKERS, measure
+from fleet.backends import DEFAULT_SHARDS
+from fleet.bench.alerts import ONLY_ALERT_WORKERS, Plan
+from fleet.bench.alerts import measure as measure_alerts
+from fleet.bench.price import ONLY_PRICE_WORKERS
+from fleet.bench.price import measure as measure_price
 from fleet.commands.options import Json
 from fleet.commands.surroundings import passing_folder, reporting, sayer, stoppable
 from fleet.local import local_fleet
+from shared.logs import configure
 
 
 def check() -> None:
@@ -50,12 +59,48 @@ def bench_price(
         passing_folder(console) as folder,
         local_fleet(folder, sayer(console), scale) as fleet,
     ):
-        result = asdict(asyncio.run(measure(fleet.addresses, fares, workers)))
+        result = asyncio.run(measure_price(fleet.addresses, fares, workers))
+    _show(asdict(result), as_json=as_json)
+
+
+def bench_alerts(
+    alerts: Annotated[int, typer.Option(min=1_000, max=20_000_000, help="Alerts in the shards.")] = 500_000,
+    changes: Annotated[int, typer.Option(min=1_000, max=10_000_000, help="Changes to match.")] = 200_000,
+    shards: Annotated[int, typer.Option(min=1, max=16, help="Shards that hold the alerts.")] = DEFAULT_SHARDS,
+    workers: Annotated[int, typer.Option(min=1, max=8, help="Alert workers on the queue.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Measure the alert stage, from the queue to confirmed notifications and committed claims."""
+    console = Console(stderr=True)
+    say = sayer(console)
+    scale = ONLY_ALERT_WORKERS | {"alert_worker": workers}
+    plan = Plan(alerts, changes, workers)
+    configure("bench", "WARNING")
+    with (
+        reporting(),
+        stoppable(),
+        passing_folder(console) as folder,
+        local_fleet(folder, say, scale, shards) as fleet,
+        _progress(console, "filling the shards", alerts) as filled,
+    ):
+        result = uvloop.run(measure_alerts(fleet.addresses, plan, say, filled))
+    _show(asdict(result), as_json=as_json)
+
+
+@contextmanager
+def _progress(console: Console, what: str, total: int) -> Iterator[Callable[[int], None]]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        bar = progress.add_task(what, total=total)
+        yield lambda count: progress.update(bar, advance=count)
+
+
+def _show(result: Mapping[str, float], *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(result))
-    else:
-        for name, value in result.items():
-            print(f"{name.replace('_', ' '):<26} {value:>12,}")
+        return
+    for name, value in result.items():
+        print(f"{name.replace('_', ' '):<28} {value:>12,}")
 
 
 def _run_tool(program: str, *arguments: str) -> int:

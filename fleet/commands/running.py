@@ -65,7 +65,7 @@ def status(data: Data = DEFAULT_DATA, as_json: Json = False) -> None:
     with reporting():
         snapshot = asyncio.run(take(addresses.read(data)))
     if as_json:
-        print(json.dumps(asdict(snapshot)))
+        print(json.dumps(asdict(snapshot), default=str))
     else:
         show(snapshot, Console())
 

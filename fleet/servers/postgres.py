@@ -23,10 +23,15 @@ _ENVIRONMENT = {"PATH": SYSTEM_PATH, "LANG": "C.UTF-8"}
 # After a kill -9 of the server its sessions end when they next look for it.
 _ORPHAN_SECONDS = 10.0
 
+# Alerts by the million are found in their index without asking the system for pages; small machines keep theirs.
+_MOST_SHARED_BUFFERS_MB = 1_024
+_SHARE_OF_MEMORY = 8
+
 _SETTINGS = {
     "listen_addresses": LOOPBACK,
     "unix_socket_directories": "",  # a socket's path has 107 bytes at most; a data folder's may have more
     "max_connections": 200,
+    "max_wal_size": "4GB",  # claims by the thousand would force one checkpoint after the other
 }
 
 
@@ -60,21 +65,28 @@ class Postgres:
         return subprocess.run(argv, env=env, capture_output=True, text=True, check=False)
 
 
-def launch(children: Children, folder: Path, databases: Sequence[str]) -> Postgres:
+def launch(children: Children, folder: Path, databases: Sequence[str], port: int | None = None) -> Postgres:
     """Start a server with its data in `folder`; wait for it and its databases with `Children.wait_ready`.
+
+    Args:
+        children: of which it becomes one.
+        folder: holds its data from one start to the next.
+        databases: that it shall have.
+        port: where it listens; a free one where none is given.
 
     Raises:
         ServersError: the data could not be laid out, or a former server still holds it.
     """
     folder.mkdir(exist_ok=True)
-    (port,) = free_ports(1)
+    port = port or free_ports(1)[0]
     server = Postgres(port, tuple(databases), postgres_folder(), kept_password(folder / "password"))
     privileges = setpriv_options(folder)
     data = folder / "data"
     if not data.exists():
         _make_cluster(server.programs / "initdb", data, privileges)
     _clear_stale_pid_file(data)
-    settings = [f"--{name}={value}" for name, value in {**_SETTINGS, "port": port}.items()]
+    own = {"port": port, "shared_buffers": f"{_shared_buffers_mb()}MB"}
+    settings = [f"--{name}={value}" for name, value in {**_SETTINGS, **own}.items()]
     children.spawn(
         server.name,
         [server.programs / "postgres", "-D", data, *settings],
@@ -83,6 +95,11 @@ def launch(children: Children, folder: Path, databases: Sequence[str]) -> Postgr
         stop_signal=signal.SIGINT,  # the fast shutdown: sessions are ended, the data is written
     )
     return server
+
+
+def _shared_buffers_mb() -> int:
+    memory_mb = psutil.virtual_memory().total // 1024**2
+    return int(min(_MOST_SHARED_BUFFERS_MB, memory_mb // _SHARE_OF_MEMORY))
 
 
 def _make_cluster(initdb: Path, data: Path, privileges: Sequence[str]) -> None:

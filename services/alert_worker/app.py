@@ -2,7 +2,7 @@
 
 import asyncio
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
 
@@ -12,7 +12,8 @@ from services.alert_worker.evaluations import Evaluator
 from services.alert_worker.expiry import Expiry
 from services.alert_worker.handler import ChangesHandler
 from services.alert_worker.settings import Settings
-from services.alert_worker.sweep import Sweeper
+from services.alert_worker.sweep import Sweeper, on_every_shard
+from shared.alerts.arrivals import finish_arrivals
 from shared.alerts.available_fares import AvailableFares
 from shared.broker import Broker
 from shared.consumer import Consumer
@@ -23,8 +24,9 @@ from shared.shards import Shards, refresh_on_hangup
 from shared.topology import ALERTS_EVALUATE, CHANGES_ALERTS
 
 _EVALUATE_EVERY_S: Final = 5.0
-_EXPIRE_EVERY_S: Final = 600.0
-_SWEEPS: Final = 2
+_EXPIRE_EVERY_S: Final = 3_600.0  # it reads all alerts
+_CUT_SHORT_AFTER: Final = timedelta(seconds=30)  # an edit takes far less to move an alert to another shard
+_SWEEPS: Final = 3
 
 
 async def serve(settings: Settings, health: Health, stopping: asyncio.Event) -> None:
@@ -43,11 +45,11 @@ async def serve(settings: Settings, health: Health, stopping: asyncio.Event) -> 
         health.require("rabbitmq", lambda: broker.connected)
         claims = Claims(broker, Failpoints(settings.failpoints))
         evaluator = Evaluator(claims, shards, AvailableFares(boards, settings.fare_lifetime, clock))
+        expiry = Expiry(claims, shards, clock)
         sweepers = [
-            Sweeper(
-                "evaluate", shards, lambda shard, most: evaluator.once_more(shard, clock(), most), _EVALUATE_EVERY_S
-            ),
-            Sweeper("expire", shards, Expiry(claims, shards, clock).expire, _EXPIRE_EVERY_S),
+            Sweeper("evaluate", on_every_shard(shards, evaluator.once_more), _EVALUATE_EVERY_S),
+            Sweeper("expire", on_every_shard(shards, expiry.expire), _EXPIRE_EVERY_S),
+            Sweeper("arrivals", [partial(finish_arrivals, shards, _CUT_SHORT_AFTER)], _CUT_SHORT_AFTER.total_seconds()),
         ]
         consumers = [
             Consumer(broker, CHANGES_ALERTS, ChangesHandler(claims, shards, clock), health, settings.concurrency),

@@ -1,6 +1,6 @@
 """The last steps of everything that moves alerts: publish what follows with confirms, then write the alerts."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -13,7 +13,7 @@ from shared.deliveries import Context
 from shared.failpoints import Failpoints
 from shared.messages import evaluations, notifications
 from shared.messages.evaluations import MAX_EVALUATIONS, Evaluation
-from shared.messages.notifications import Notice
+from shared.messages.notifications import MAX_NOTICES, Notice
 from shared.shards import ShardTransaction
 from shared.topology import ALERTS_EVALUATE, NOTIFICATIONS
 
@@ -41,23 +41,22 @@ class Claims:
             UnavailableError: the broker has not confirmed; nothing is written.
         """
         fired = [transition for transition in transitions if transition.firing]
-        await self.announce((notification_of(transition, now) for transition in fired), context)
+        await self.announce([notification_of(transition, now) for transition in fired], context)
         await self._ask(to_evaluate, context)
         self.failpoints.hit("alert_worker.notifications_confirmed")
         await store.write(transaction, transitions, now)
 
-    async def announce(self, notices: Iterable[Notice], context: Context) -> None:
-        """Publish what users are to be told; returns once all is confirmed."""
+    async def announce(self, notices: Sequence[Notice], context: Context) -> None:
+        """Publish what users are to be told, several in a message; returns once all is confirmed."""
         await self.broker.publish_all(
             Outgoing(
                 exchange=NOTIFICATIONS.name,
                 routing_key=_LANE,
-                body=notifications.encode(notice),
+                body=notifications.encode(notices[start : start + MAX_NOTICES]),
                 content_type=notifications.JSON,
-                message_id=str(notice.id),
                 headers=context.headers(),
             )
-            for notice in notices
+            for start in range(0, len(notices), MAX_NOTICES)
         )
 
     async def _ask(self, to_evaluate: Sequence[Evaluation], context: Context) -> None:

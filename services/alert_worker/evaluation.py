@@ -8,7 +8,7 @@ from shared.messages.evaluations import Unseen
 
 
 def evaluate(
-    alert: LockedAlert, best: AvailableFare | None, unseen: Unseen | None = None, *, settled: bool
+    alert: LockedAlert, best: AvailableFare | None, unseen: Unseen | None = None, *, settled: bool, fires: bool = True
 ) -> Transition:
     """What becomes of an alert.
 
@@ -18,6 +18,7 @@ def evaluate(
         unseen: a firing to be undone, if it is the alert's last one.
         settled: the boards show whatever fired the alert last. Before that they may show what that fare cost before,
             and an alert that returned to its initial price would be told of the same fall once more.
+        fires: a fare that is low enough is told of. Without it only rates can have made it so, since no fall did.
     """
     now = standing(alert)
     if unseen and (unseen.revision, unseen.fire_seq) == (alert.revision, alert.fire_seq):
@@ -28,7 +29,7 @@ def evaluate(
         return learn(alert, best.reference_price)
     if settled:
         now = _recover(now, best)
-    if best.reference_price <= now.armed_price:
+    if fires and best.reference_price <= now.armed_price:
         return fire(now, _firing(best))
     return now
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -24,6 +24,8 @@ from shared.shards import Shards, ShardTransaction
 # A price worker publishes a change and then writes its board: milliseconds apart, unless it has to wait.
 _LOOKS: Final = 20
 _LOOK_EVERY_S: Final = 0.05
+# A watched fare may leave without a change: it departs, or no source confirms it any more.
+_WATCHED_EVERY: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +70,14 @@ class Evaluator:
         self._count(shard, transitions)
         return [command for command in wanted.values() if command.after in behind]
 
-    async def once_more(self, shard: int, now: datetime, most: int) -> int:
+    async def once_more(self, shard: int, most: int) -> int:
         """Evaluate alerts of a shard whose time has come; returns how many there were, up to `most`."""
+        now = self.available.clock()
         async with self.shards.transaction(shard, ()) as transaction:
             due = await store.lock_due(transaction, now, most)
             undecided = await self._undecided(transaction, due)
             known = await self._known(undecided, transaction)
-            await store.checked(transaction.driver, due)
+            await store.checked(transaction.driver, due, now + _WATCHED_EVERY)
             transitions = await self._evaluate(transaction, undecided, known, {}, Context())
         self._count(shard, transitions)
         return len(due)
@@ -101,8 +104,13 @@ class Evaluator:
         for alert in alerts:
             command = commands.get(alert.id)
             unseen, after = (command.unseen, command.after) if command else (None, None)
-            settled = _is_settled(alert, known, after, now)
-            transition = evaluate(alert, known.best(alert.filters, first), unseen, settled=settled)
+            transition = evaluate(
+                alert,
+                known.best(alert.filters, first),
+                unseen,
+                settled=_is_settled(alert, known, after, now),
+                fires=after is None if command else alert.unproven,
+            )
             if transition != standing(alert):
                 transitions.append(transition)
         self.claims.failpoints.hit("alert_worker.evaluated")

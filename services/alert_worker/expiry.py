@@ -30,7 +30,7 @@ class Expiry:
         async with self.shards.transaction(shard, ()) as transaction:
             over = await store.lock_over(transaction, first_departure(now), most)
             # Whoever has paused an alert has long stopped waiting for it.
-            await self.claims.announce((expiry_of(alert, now) for alert in over if alert.state == "active"), Context())
+            await self.claims.announce([expiry_of(alert, now) for alert in over if alert.state == "active"], Context())
             self.claims.failpoints.hit("alert_worker.expiries_confirmed")
             await store.expire(transaction.driver, over, now)
         return len(over)

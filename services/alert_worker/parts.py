@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from datetime import date
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -14,27 +13,22 @@ from shared.airports import route_of
 from shared.alerts.rules import UNSET
 from shared.conversion import ReferenceAmounts
 from shared.messages.columns import FareColumns
-from shared.messages.fare_key import currency_of, split_fares, unpack_board
+from shared.messages.fare_key import airports_of, currency_of, split_boards, split_fares
 from shared.shard_map import ShardMap, bucket_of
 
 Ints = npt.NDArray[np.int64]
 Keys = npt.NDArray[np.uint64]
 
-_EPOCH: Final = date(1970, 1, 1)
 _NEVER_SEEN: Final = 0  # as a previous price
 _HIGHEST_REACHED: Final = 2.0**62  # above every price; more would not fit the column, or be `UNSET`
 
 
-class BoardFacts(NamedTuple):
-    """What a board says of all its fares, as the match's SQL takes it: days since 1970, 0 for no return."""
+class Place(NamedTuple):
+    """Between which cities and airports a board's fares go."""
 
     route: str
     origin: str
     destination: str
-    round_trip: bool
-    departure: int
-    returning: int
-    weekday: int  # one bit, the lowest for Monday
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +53,9 @@ class Part:
     Attributes:
         rows: the same changes as a batch.
         boards: the packed keys of the boards.
-        facts: of each board.
+        places: of each board.
+        departure: of each board, in days since 1970.
+        returning: likewise; 0 for one way.
         board: which of the boards a change is on.
         fare: packed keys.
         price: quoted, as is `previous`: 0 if the fare was never seen.
@@ -70,7 +66,9 @@ class Part:
 
     rows: pa.RecordBatch
     boards: Keys
-    facts: list[BoardFacts]
+    places: list[Place]
+    departure: Ints
+    returning: Ints
     board: Ints
     fare: Keys
     price: Ints
@@ -82,7 +80,7 @@ class Part:
     @property
     def buckets(self) -> set[int]:
         """The buckets of its routes."""
-        return {bucket_of(facts.route) for facts in self.facts}
+        return {bucket_of(place.route) for place in self.places}
 
     def keys(self, position: int) -> tuple[int, int]:
         """The packed keys of the board and the fare of a change."""
@@ -95,7 +93,7 @@ class Part:
 
     def route(self, position: int) -> str:
         """The route of a change."""
-        return self.facts[self.board[position]].route
+        return self.places[self.board[position]].route
 
     def falls(self, amounts: ReferenceAmounts, reach: float) -> Falls:
         """What fell, at these rates.
@@ -130,39 +128,34 @@ class Part:
 def parts_by_shard(changes: FareColumns, shard_map: ShardMap) -> Iterator[tuple[int, Part]]:
     """Part valid changes by the shard that holds their routes."""
     boards, board = np.unique(changes.board, return_inverse=True)
-    facts = [_facts(int(key)) for key in boards]
-    shard_of_board = np.array([shard_map.shard_of(fact.route) for fact in facts], dtype=np.int64)
+    parts = split_boards(boards)
+    airports, pair = np.unique(parts.airports, return_inverse=True)
+    places = [_place(code) for code in airports.tolist()]
+    shard_of_board = np.array([shard_map.shard_of(place.route) for place in places], dtype=np.int64)[pair]
     for shard in np.unique(shard_of_board):
-        yield int(shard), _part(changes, boards, facts, board, np.flatnonzero(shard_of_board == shard))
+        here = np.flatnonzero(shard_of_board == shard)
+        row = np.flatnonzero(shard_of_board[board] == shard)
+        rows = changes.rows.take(pa.array(row))
+        yield (
+            int(shard),
+            Part(
+                rows=rows,
+                boards=boards[here],
+                places=[places[i] for i in pair[here].tolist()],
+                departure=parts.departure[here],
+                returning=parts.returning[here],
+                board=np.searchsorted(here, board[row]),
+                fare=changes.fare[row],
+                price=changes.price[row],
+                previous=rows["previous_price"].fill_null(_NEVER_SEEN).to_numpy(),
+                reference=rows["reference_price"].to_numpy(),
+                previous_reference=rows["previous_reference_price"].fill_null(_NEVER_SEEN).to_numpy(),
+                observed_at=changes.observed_at[row],
+            ),
+        )
 
 
-def _part(changes: FareColumns, boards: Keys, facts: list[BoardFacts], board: Ints, here: Ints) -> Part:
-    """The changes on some of the boards, given by position in ascending order."""
-    row = np.flatnonzero(np.isin(board, here))
-    rows = changes.rows.take(pa.array(row))
-    return Part(
-        rows=rows,
-        boards=boards[here],
-        facts=[facts[i] for i in here],
-        board=np.searchsorted(here, board[row]),
-        fare=changes.fare[row],
-        price=changes.price[row],
-        previous=rows["previous_price"].fill_null(_NEVER_SEEN).to_numpy(),
-        reference=rows["reference_price"].to_numpy(),
-        previous_reference=rows["previous_reference_price"].fill_null(_NEVER_SEEN).to_numpy(),
-        observed_at=changes.observed_at[row],
-    )
-
-
-@lru_cache(maxsize=65_536)  # boards come again with every cycle
-def _facts(key: int) -> BoardFacts:
-    origin, destination, departure, returning = unpack_board(key)
-    return BoardFacts(
-        route=route_of(origin, destination),
-        origin=origin,
-        destination=destination,
-        round_trip=returning is not None,
-        departure=(departure - _EPOCH).days,
-        returning=(returning - _EPOCH).days if returning else 0,
-        weekday=1 << departure.weekday(),
-    )
+@lru_cache(maxsize=65_536)
+def _place(airports: int) -> Place:
+    origin, destination = airports_of(airports)
+    return Place(route_of(origin, destination), origin, destination)

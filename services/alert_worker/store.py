@@ -7,6 +7,7 @@ from uuid import UUID
 
 import asyncpg
 import numpy as np
+import numpy.typing as npt
 
 from services.alert_worker.parts import Falls, Part
 from services.alert_worker.transitions import FareKeys, LockedAlert, Transition
@@ -21,21 +22,22 @@ from shared.shards import ShardTransaction
 # the planner to one index scan a change, whatever it thinks of arrays.
 MATCH: Final = """
 SELECT alert.id, change.position - 1
-FROM unnest($1::text[], $2::text[], $3::text[], $4::bool[], $5::int[], $6::int[], $7::int[]) WITH ORDINALITY
-     AS board (route, origin, destination, round_trip, departure_day, return_day, weekday, number)
-JOIN unnest($8::int[], $9::int[], $10::int[], $11::text[], $12::bigint[], $13::bigint[]) WITH ORDINALITY
-     AS change (board, cabin, stops, carrier, price, ceiling, position)
+FROM unnest($1::text::text[], $2::text::text[], $3::text::text[], $4::text::int[], $5::text::int[]) WITH ORDINALITY
+     AS board (route, origin, destination, departure_day, return_day, number)
+JOIN unnest(
+    $6::text::int[], $7::text::int[], $8::text::int[], $9::text::text[], $10::text::bigint[], $11::text::bigint[]
+) WITH ORDINALITY AS change (board, cabin, stops, carrier, price, ceiling, position)
   ON change.board = board.number - 1
 CROSS JOIN LATERAL (
     SELECT id FROM alerts
     WHERE route = board.route
-      AND round_trip = board.round_trip
+      AND round_trip = (board.return_day > 0)
       AND armed_price BETWEEN change.price AND change.ceiling
       AND state = 'active'
       AND date '1970-01-01' + board.departure_day BETWEEN departure_from AND departure_to
       AND (origin_airports IS NULL OR board.origin = ANY (origin_airports))
       AND (destination_airports IS NULL OR board.destination = ANY (destination_airports))
-      AND (weekdays IS NULL OR weekdays & board.weekday <> 0)
+      AND (weekdays IS NULL OR weekdays >> (board.departure_day + 3) % 7 & 1 = 1)
       AND (cabin IS NULL OR cabin = change.cabin)
       AND (max_stops IS NULL OR change.stops <= max_stops)
       AND (carriers IS NULL OR change.carrier = ANY (carriers))
@@ -85,29 +87,22 @@ UPDATE alerts SET state = 'expired', watched_board = NULL, watched_fare = NULL, 
 WHERE id = ANY ($1::uuid[])
 """
 
-_CHECKED: Final = "UPDATE alerts SET check_at = NULL WHERE id = ANY ($1::uuid[])"
+_CHECKED: Final = """
+UPDATE alerts SET check_at = CASE WHEN state = 'active' AND watched_board IS NOT NULL THEN $2::timestamptz END
+WHERE id = ANY ($1::uuid[])
+"""
 
 
 async def match(connection: asyncpg.Connection, part: Part, falls: Falls) -> list[tuple[UUID, int]]:
-    """The alerts that these falls reach, each with which of the falls it was."""
+    """The alerts that these falls, at least one, reach, each with which of the falls it was."""
     cabin, stops, carriers = part.filtered(falls.position)
-    columns = zip(*part.facts, strict=True)
-    routes, origins, destinations, round_trips, departures, returns, weekdays = columns
+    routes, origins, destinations = zip(*part.places, strict=True)
     rows = await connection.fetch(
         MATCH,
-        routes,
-        origins,
-        destinations,
-        round_trips,
-        departures,
-        returns,
-        weekdays,
-        part.board[falls.position].tolist(),
-        cabin.tolist(),
-        stops.tolist(),
-        carriers,
-        falls.price.tolist(),
-        falls.ceiling.tolist(),
+        *map(_codes, (routes, origins, destinations)),
+        *map(_numbers, (part.departure, part.returning, part.board[falls.position], cabin, stops)),
+        _codes(carriers),
+        *map(_numbers, (falls.price, falls.ceiling)),
     )
     return [(row[0], row[1]) for row in rows]
 
@@ -145,10 +140,10 @@ async def expire(connection: asyncpg.Connection, alerts: Sequence[LockedAlert], 
     await connection.execute(_EXPIRE, [alert.id for alert in alerts], now)
 
 
-async def checked(connection: asyncpg.Connection, alerts: Sequence[LockedAlert]) -> None:
-    """These alerts need not be evaluated once more."""
+async def checked(connection: asyncpg.Connection, alerts: Sequence[LockedAlert], next_time: datetime) -> None:
+    """These alerts have been evaluated once more; those that watch a fare are at this time again."""
     if alerts:
-        await connection.execute(_CHECKED, [alert.id for alert in alerts])
+        await connection.execute(_CHECKED, [alert.id for alert in alerts], next_time)
 
 
 async def _alerts(transaction: ShardTransaction, rows: Sequence[asyncpg.Record]) -> list[LockedAlert]:
@@ -177,6 +172,7 @@ def _alert(row: asyncpg.Record, own: Rates, used: Rates) -> LockedAlert:
         armed_price=prices.armed,
         watched=(_unsigned(row["watched_board"]), _unsigned(row["watched_fare"])) if watched else None,
         last_fired_at=row["last_fired_at"],
+        unproven=row["check_at"] is not None and row["check_at"] <= row["updated_at"] + CHECK_AFTER,
     )
 
 
@@ -204,3 +200,13 @@ def _signed(key: int | None) -> int | None:
 
 def _unsigned(number: int) -> int:
     return number % 2**64
+
+
+def _numbers(column: npt.NDArray[np.int64]) -> str:
+    """An array literal, which PostgreSQL reads faster than asyncpg packs the elements one by one."""
+    return f"{{{str(column.tolist())[1:-1]}}}"
+
+
+def _codes(texts: Sequence[str]) -> str:
+    """An array literal of texts without quotes in them, at least one."""
+    return '{"' + '","'.join(texts) + '"}'

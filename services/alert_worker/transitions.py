@@ -14,7 +14,12 @@ FareKeys = tuple[int, int]  # packed: of the board, of the fare
 
 @dataclass(frozen=True, slots=True)
 class LockedAlert:
-    """An alert that nobody else changes as long as the transaction lasts. Prices are reference amounts."""
+    """An alert that nobody else changes as long as the transaction lasts. Prices are reference amounts.
+
+    Attributes:
+        unproven: it was written a short while ago, and no second evaluation has shown yet that no fare changed
+            unseen meanwhile.
+    """
 
     id: UUID
     user_id: UUID
@@ -27,6 +32,7 @@ class LockedAlert:
     armed_price: int
     watched: FareKeys | None
     last_fired_at: datetime | None
+    unproven: bool
 
     @property
     def unset(self) -> bool:

@@ -24,7 +24,7 @@ from shared.shards import Shards, refresh_on_hangup
 from shared.topology import NOTIFICATIONS_STANDARD
 
 APPLICATION = "farelark-notifier"  # what the databases see us as
-BATCH_SIZE = 500  # firebase-admin sends no more in one call
+BATCH_SIZE = 40  # messages: on a quiet day most hold a notice or two, and a full call to FCM takes 500
 
 
 async def serve(settings: NotifierSettings, health: Health, stopping: asyncio.Event) -> None:

@@ -2,7 +2,7 @@
 
 Recorded, claimed, vetted, sent, marked, and only then acknowledged: a crash anywhere repeats the batch, which
 finds by the notifications' states what is still to be done. A crash between sending and marking repeats pushes; the
-repeats replace their twins on the devices.
+repeats replace their twins on the devices. Of a message that is done in part only the rest comes again.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -16,14 +16,17 @@ from services.notifier.evaluations import ask_to_undo
 from services.notifier.gateway import Device, Gateway, Outcome, Push, Verdict
 from services.notifier.rendering import render
 from services.notifier.revocation import UNSEEN
+from services.notifier.settling import settle
 from services.notifier.store import Claim, NotificationStore
-from services.notifier.vetting import WAITING_FOR_SHARD, Vetting
+from services.notifier.vetting import Vetting
 from shared import metrics
 from shared.broker import Broker
-from shared.deliveries import DeadLetter, Delivery, Done, Park, Retry, Settlement
-from shared.errors import UnavailableError, UnreadableError
+from shared.consumer import count_set_aside
+from shared.deliveries import DeadLetter, Delivery, Settlement
+from shared.errors import TransientError, UnavailableError, UnreadableError
 from shared.failpoints import Failpoints
-from shared.messages.notifications import Notice, Notification, decode
+from shared.messages.notifications import Decoded, Notice, Notification, decode
+from shared.topology import NOTIFICATIONS_STANDARD
 
 Result: TypeAlias = tuple[Push, Outcome]
 
@@ -55,15 +58,46 @@ class NotificationHandler:
 
         Raises:
             UnavailableError: a server other than a single shard is away; the batch is to be repeated.
-            TransientError: a board is of a format not known here.
+            TransientError: the only notice's board is of a format not known here.
         """
         readings = [_read(delivery) for delivery in deliveries]
         # Copies of one notice in a batch are one: the last stands for all.
-        notices = {reading.id: reading for reading in readings if not isinstance(reading, DeadLetter)}
-        settled = await self._tell(notices) if notices else {}
-        return [reading if isinstance(reading, DeadLetter) else settled[reading.id] for reading in readings]
+        messages = [reading for reading in readings if isinstance(reading, Decoded)]
+        notices = {notice.id: notice for message in messages for notice in message.notices}
+        unfinished = await self._tell_or_isolate(notices) if notices else {}
+        for delivery, reading in zip(deliveries, readings, strict=True):
+            if isinstance(reading, Decoded):
+                count_set_aside(NOTIFICATIONS_STANDARD, reading.set_aside, delivery)
+        return [reading if isinstance(reading, DeadLetter) else settle(reading, unfinished) for reading in readings]
 
-    async def _tell(self, notices: Mapping[UUID, Notice]) -> dict[UUID, Settlement]:
+    async def _tell_or_isolate(self, notices: Mapping[UUID, Notice]) -> dict[UUID, str]:
+        """Tell of these notices, one by one if together they fail: one must not take its message down with it."""
+        try:
+            return await self._tell(notices)
+        except UnavailableError:
+            raise
+        except Exception:
+            if len(notices) == 1:
+                raise
+        unfinished: dict[UUID, str] = {}
+        for id_, notice in notices.items():
+            unfinished |= await self._tell_one(id_, notice)
+        return unfinished
+
+    async def _tell_one(self, id_: UUID, notice: Notice) -> dict[UUID, str]:
+        try:
+            return await self._tell({id_: notice})
+        except UnavailableError:
+            raise
+        except TransientError as error:
+            log.warning("failed_for_now", notification=str(id_), error=str(error))
+            return {id_: error.reason}
+        except Exception as error:
+            log.exception("notice_failed", notification=str(id_))
+            return {id_: f"unexpected_{type(error).__name__}"}
+
+    async def _tell(self, notices: Mapping[UUID, Notice]) -> dict[UUID, str]:
+        """Tell of these notices; returns why some are to be tried again, by id."""
         await self._store.record(notices.values())
         self._failpoints.hit("notifier.recorded")
         async with self._store.claim(notices.keys()) as claim:
@@ -78,7 +112,7 @@ class NotificationHandler:
         _count(conclusions, results)
         self._failpoints.hit("notifier.marked")
         _stop_if_refused(results)
-        return {id_: _settlement(id_, claim, conclusions) for id_ in notices}
+        return dict.fromkeys(claim.elsewhere, "in_hand_elsewhere") | _queued(conclusions)
 
     async def _undo(self, notices: Collection[Notice]) -> None:
         """Let alerts be as if they had not fired, before it is recorded that their users were not told."""
@@ -98,7 +132,7 @@ class NotificationHandler:
         return list(zip(pushes, outcomes, strict=True))
 
 
-def _read(delivery: Delivery) -> Notice | DeadLetter:
+def _read(delivery: Delivery) -> Decoded | DeadLetter:
     try:
         return decode(delivery.body, delivery.content_type)
     except UnreadableError as error:
@@ -141,10 +175,5 @@ def _stop_if_refused(results: Sequence[Result]) -> None:
             raise UnavailableError("push_gateway", outcome.reason)
 
 
-def _settlement(id_: UUID, claim: Claim, conclusions: Mapping[UUID, Conclusion]) -> Settlement:
-    if id_ in claim.elsewhere:
-        return Retry("in_hand_elsewhere")
-    conclusion = conclusions.get(id_)
-    if conclusion is not None and conclusion.state is State.QUEUED:
-        return Park(conclusion.reason) if conclusion.reason in WAITING_FOR_SHARD else Retry(conclusion.reason)
-    return Done()
+def _queued(conclusions: Mapping[UUID, Conclusion]) -> dict[UUID, str]:
+    return {id_: conclusion.reason for id_, conclusion in conclusions.items() if conclusion.state is State.QUEUED}

@@ -14,7 +14,7 @@ from services.notifier.conclusion import Conclusion, State
 from services.notifier.gateway import Device
 from services.notifier.revocation import UNSEEN
 from shared.databases import reaching
-from shared.messages.notifications import Notice, Notification, encode
+from shared.messages.notifications import Notice, Notification, encode_one
 
 # A firing that is repeated after a rollback has its old id and a new instant, perhaps on another day and so
 # in another partition: the id is looked up over all days. One race remains: two notifiers that at once record
@@ -175,4 +175,4 @@ def _content(notice: Notice) -> str:
     if isinstance(notice, Notification) and notice.fare.source:
         fare = msgspec.structs.replace(notice.fare, source=notice.fare.source.replace("\0", ""))
         notice = msgspec.structs.replace(notice, fare=fare)
-    return encode(notice).decode()
+    return encode_one(notice).decode()

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Collection, Sequence
-from typing import Final
 from uuid import UUID
 
 import structlog
@@ -14,9 +13,6 @@ from services.notifier.revocation import Revocation, by_alert, by_fare
 from shared.errors import UnavailableError
 from shared.messages.notifications import Notice, Notification
 from shared.shards import MapMovedError
-
-# Why a notice waits for as long as it takes.
-WAITING_FOR_SHARD: Final = frozenset({"map_moved", "shard_unavailable"})
 
 log = structlog.get_logger()
 

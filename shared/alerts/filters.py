@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from shared.airports import cities
+from shared.airports import cities, route_of
 from shared.messages.codes import CABINS, airport_code, carrier_code
 from shared.messages.fare_key import Board, Fare, pack_boards, split_fares
 
@@ -55,7 +55,7 @@ class Filters:
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> "Filters":
         """The filters in a row of alerts."""
-        return cls(**{field.name: row[field.name] for field in fields(cls)})
+        return cls(**{name: row[name] for name in _COLUMNS})
 
     @property
     def origins(self) -> list[str]:
@@ -70,8 +70,9 @@ class Filters:
     def want(self, board: Board, fare: Fare) -> bool:
         """Whether this fare of this board is wanted."""
         return (
-            board.origin in self.origins
-            and board.destination in self.destinations
+            route_of(board.origin, board.destination) == self.route
+            and (self.origin_airports is None or board.origin in self.origin_airports)
+            and (self.destination_airports is None or board.destination in self.destination_airports)
             and self._want_dates(board.departure_date, board.return_date)
             and self.cabin in {None, CABINS.index(fare.cabin)}
             and (self.max_stops is None or fare.stops <= self.max_stops)
@@ -133,3 +134,6 @@ class Filters:
 
 def _day(day: date) -> int:
     return (day - _EPOCH).days
+
+
+_COLUMNS: Final = tuple(field.name for field in fields(Filters))

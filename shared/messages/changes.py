@@ -12,6 +12,7 @@ import pyarrow as pa
 from shared.messages.batches import Contract
 from shared.messages.columns import Findings
 from shared.messages.fares import FARE_FIELDS, FareDocument
+from shared.money import MAX_PRICE
 
 CHANGE_FIELDS = (
     *FARE_FIELDS,
@@ -40,5 +41,6 @@ def check_amounts(rows: pa.RecordBatch, _: npt.NDArray[np.int64], findings: Find
     before = [rows[name] for name in ("previous_price", "previous_reference_price")]
     for column in before:
         findings.note("previous_price_not_positive", column.fill_null(1).to_numpy() <= 0)
+    findings.note("previous_price_too_large", rows["previous_price"].fill_null(1).to_numpy() > MAX_PRICE)
     never_seen, never_converted = (column.is_null().to_numpy(zero_copy_only=False) for column in before)
     findings.note("previous_price_incomplete", never_seen != never_converted)

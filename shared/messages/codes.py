@@ -92,6 +92,7 @@ def letters_of(code: int) -> str:
     return LETTERS[code // 676] + LETTERS[code // 26 % 26] + LETTERS[code % 26]
 
 
+@lru_cache(maxsize=4_096)
 def carrier_of(code: int) -> str | None:
     """The carrier of a code, None if it is unknown."""
     radix = len(CARRIER_ALPHABET)

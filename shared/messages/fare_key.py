@@ -101,6 +101,7 @@ def pack_fare(fare: Fare) -> int:
     return key
 
 
+@lru_cache(maxsize=16_384)  # a claim asks about its fare more than once
 def unpack_fare(key: int) -> Fare:
     """Read one fare key back."""
     digits = []
@@ -118,6 +119,26 @@ def pack_boards(origin: Ints, destination: Ints, departure: Ints, returning: Int
     for codes, bits in ((destination, _AIRPORT_BITS), (departure, _DAY_BITS), (returning, _DAY_BITS)):
         key = (key << np.uint64(bits)) | codes.astype(np.uint64)
     return key
+
+
+class BoardParts(NamedTuple):
+    """The coded parts of n board keys: both airports in one code, and days since 1970, 0 for no return."""
+
+    airports: Ints
+    departure: Ints
+    returning: Ints
+
+
+def split_boards(boards: Keys) -> BoardParts:
+    """The coded parts of n board keys."""
+    days = np.uint64(2**_DAY_BITS - 1)
+    parts = (boards >> np.uint64(DATES_BITS), boards >> np.uint64(_DAY_BITS) & days, boards & days)
+    return BoardParts(*(part.astype(np.int64) for part in parts))
+
+
+def airports_of(code: int) -> tuple[str, str]:
+    """Origin and destination of the airports' code in a board key."""
+    return letters_of(code >> _AIRPORT_BITS), letters_of(code & (2**_AIRPORT_BITS - 1))
 
 
 def pack_board(board: Board) -> int:

@@ -1,10 +1,15 @@
-"""Notices of an alert for its user, as JSON between alert worker and notifier: that it fired, or that it ended.
+"""Notices of alerts for their users, between alert worker and notifier: that one fired, or that it ended.
+
+A message is a JSON array of up to `MAX_NOTICES`, because a confirm costs a sender more than the notice itself.
 
 Prices are integer minor units: the fare's own and the previous one in the fare's currency, the reference and
 armed prices in the reference currency.
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Annotated, Final, Literal, TypeAlias
 from uuid import UUID, uuid5
@@ -15,9 +20,10 @@ from msgspec import Meta
 from shared.errors import UnreadableError
 from shared.money import minor_units
 
-JSON = "application/json"
+JSON: Final = "application/json"
+MAX_NOTICES: Final = 50
 # A notification is about 700 bytes: this leaves room for the fields of later versions.
-MAX_BODY_BYTES = 16 * 1024
+MAX_BODY_BYTES: Final = 256 * 1024
 
 BIGGEST_INT64 = 2**63 - 1
 
@@ -115,13 +121,22 @@ class Expiry(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="e
 Notice: TypeAlias = Notification | Expiry
 
 
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """The notices that could be read, at least one, and the faults of those that could not, by reason."""
+
+    notices: Sequence[Notice]
+    set_aside: Mapping[str, int]
+
+
 class _Kind(msgspec.Struct):
-    """What a body holds; senders from before alerts expired do not say it."""
+    """What a document is; senders from before alerts expired do not say it."""
 
     kind: Literal["fired", "expired"] = "fired"
 
 
 _ENCODER = msgspec.json.Encoder()
+_SPLITTER = msgspec.json.Decoder(list[msgspec.Raw])
 _KIND_DECODER = msgspec.json.Decoder(_Kind)
 _DECODERS: Final[Mapping[str, msgspec.json.Decoder[Notice]]] = {
     "fired": msgspec.json.Decoder(Notification),
@@ -142,16 +157,23 @@ def expiry_id(alert_id: UUID, revision: int) -> UUID:
     return uuid5(alert_id, f"expired:{revision}")
 
 
-def encode(notice: Notice) -> bytes:
-    """Return the notice as a JSON body."""
+def encode(notices: Sequence[Notice]) -> bytes:
+    """Return the body of a message: up to `MAX_NOTICES` are read."""
+    return _ENCODER.encode(notices)
+
+
+def encode_one(notice: Notice) -> bytes:
+    """Return the JSON document of one notice, as it stands in a body."""
     return _ENCODER.encode(notice)
 
 
-def decode(body: bytes, content_type: str | None) -> Notice:
-    """Return the notice of a message; unknown fields are skipped, newer senders may add them.
+def decode(body: bytes, content_type: str | None) -> Decoded:
+    """Read a message: an array of notices, or one alone, as older senders and people by hand send it.
+
+    Unknown fields are skipped, newer senders may add them. A notice that cannot be read is set aside.
 
     Raises:
-        UnreadableError: the content type, the size or the body is not that of a notice.
+        UnreadableError: the content type, the size or the body is not that of notices, or none of them can be read.
     """
     if content_type != JSON:
         raise UnreadableError("wrong_content_type", f"{content_type!r}; {JSON} is read")
@@ -159,18 +181,46 @@ def decode(body: bytes, content_type: str | None) -> Notice:
         raise UnreadableError("empty_body")
     if len(body) > MAX_BODY_BYTES:
         raise UnreadableError("body_too_large", f"{len(body)} bytes, at most {MAX_BODY_BYTES}")
+    documents = _split(body)
+    if not 0 < len(documents) <= MAX_NOTICES:
+        raise UnreadableError("wrong_length", f"{len(documents)} notices, 1 to {MAX_NOTICES} are read")
+    return _read_all(documents)
+
+
+def _split(body: bytes) -> list[msgspec.Raw]:
+    with _reading():
+        alone = body.decode().lstrip().startswith("{")
+        return [msgspec.Raw(body)] if alone else _SPLITTER.decode(body)
+
+
+def _read_all(documents: Sequence[msgspec.Raw]) -> Decoded:
+    notices, faults = [], []
+    for document in documents:
+        try:
+            notices.append(_read(document))
+        except UnreadableError as fault:
+            faults.append(fault)
+    if not notices:
+        raise faults[0]
+    return Decoded(notices, Counter(fault.reason for fault in faults))
+
+
+def _read(document: msgspec.Raw) -> Notice:
+    with _reading():
+        return _DECODERS[_KIND_DECODER.decode(document).kind].decode(document)
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    """Say in words that are counted by what JSON cannot be read."""
     try:
-        return _decode(body.decode())
+        yield
     except UnicodeDecodeError as error:
         raise UnreadableError("not_utf8", str(error)) from error
     except msgspec.ValidationError as error:
         raise UnreadableError("wrong_schema", str(error)) from error
     except (msgspec.DecodeError, RecursionError) as error:
         raise UnreadableError("json_malformed", str(error)) from error
-
-
-def _decode(text: str) -> Notice:
-    return _DECODERS[_KIND_DECODER.decode(text).kind].decode(text)
 
 
 def _require_utc(name: str, instant: datetime) -> None:

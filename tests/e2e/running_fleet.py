@@ -56,7 +56,9 @@ class Claim(NamedTuple):
     """An alert as its firings have left it; prices in minor units of the reference currency."""
 
     fire_seq: int
+    initial_price: int
     armed_price: int
+    state: str
     last_price: int | None
     last_fare: str | None
 
@@ -122,7 +124,7 @@ class RunningFleet:
         at = self.addresses
         with Redis.from_url(at.redis) as redis:
             redis.flushdb()
-        asyncio.run(_on_each(at.shards, "TRUNCATE alerts"))
+        asyncio.run(_on_each(at.shards, "TRUNCATE alerts, arriving_alerts, departed_alerts"))
         asyncio.run(_on_each([at.accounts], "TRUNCATE notifications"))
         Path(at.push_log).unlink(missing_ok=True)
 

@@ -23,6 +23,7 @@ from fleet.publishing import fare_publisher
 from shared.fare_boards.layout import parse
 from shared.messages.batches import ARROW, JSON, MAX_BYTES, MAX_ROWS, encode
 from shared.messages.fares import FARES
+from shared.messages.notifications import MAX_BODY_BYTES, MAX_NOTICES
 from shared.topology import CHANGES_ALERTS, FARES_INGEST, NOTIFICATIONS_STANDARD, WORK_QUEUES
 from tests.e2e.running_fleet import RunningFleet
 from tests.forged_properties import readable_forgeries, unreadable_forgeries
@@ -121,9 +122,12 @@ def notifications() -> Iterator[Poison]:
     for body, reason in (
         (b"", "empty_body"),
         (b'{"id": "\xff"}', "not_utf8"),
-        (b"[" * 100_000, "body_too_large"),
-        (b"[" * 10_000, "wrong_schema"),
-        (b'{"id": ', "json_malformed"),
+        (b"[" * 100_000, "json_malformed"),
+        (b'[{"id": ', "json_malformed"),
+        (b" " * (MAX_BODY_BYTES + 1), "body_too_large"),
+        (b"[]", "wrong_length"),
+        (b"[" + b"1," * MAX_NOTICES + b"1]", "wrong_length"),
+        (b"[{}, 1]", "wrong_schema"),
         (b"{}", "wrong_schema"),
     ):
         yield Poison(queue, body, plain(JSON), dead=reason)

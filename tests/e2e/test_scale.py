@@ -53,8 +53,8 @@ def test_two_price_and_two_alert_workers_make_the_same_claims_as_one_of_each(
 def claims_after(fleet: RunningFleet, published: Sequence[Batch], days: Sequence[Sequence[Fare]]) -> list[Claim]:
     """What has become of alerts, in the order in which they were made, once the model agrees with it."""
     wishes = Wishes()
-    wishes.make(fleet, list(chain(*days)), RATES, count=ALERTS, seed=2)
-    model = Model(RATES, wishes.alerts)
+    model = Model(RATES)
+    model.make(wishes.make(fleet, list(chain(*days)), RATES, count=ALERTS, seed=2))
     for batch, fares in zip(published, days, strict=True):
         asyncio.run(publish_routes(fleet, batch))
         model.see(fares)

@@ -9,7 +9,7 @@ import aio_pika
 import pytest
 from aio_pika.abc import AbstractIncomingMessage
 from redis.asyncio import Redis
-from sqlalchemy import text
+from sqlalchemy import delete, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from fleet.migrations import migrate
@@ -17,7 +17,10 @@ from shared.broker import Broker
 from shared.databases import open_engine
 from shared.fare_boards.store import BoardStore
 from shared.management import open_management
+from shared.schema.shards import rates, shard_state
+from shared.shard_map import ShardMap
 from shared.topology import WORK_QUEUES
+from tests.development_rates import RATES
 from tests.private_servers import Servers
 
 SHARDS = ("shard0", "shard1", "shard2", "shard3")
@@ -110,17 +113,26 @@ def shard_urls(servers: Servers) -> list[str]:
     """The run's shards, migrated."""
     urls = [servers.postgres.url(name) for name in SHARDS]
     today = datetime.now(UTC).date()
-    asyncio.run(migrate(servers.postgres.url("accounts"), urls, lambda _: None, today=today))
+    asyncio.run(migrate(servers.postgres.url("accounts"), urls, lambda _: None, today=today, rates=RATES))
     return urls
 
 
 @pytest.fixture
 async def shard_engines(shard_urls: list[str]) -> AsyncIterator[list[AsyncEngine]]:
-    """An engine for each shard, without alerts."""
+    """An engine for each shard, without alerts, under the first map and rates."""
     engines = [open_engine(url, application="tests", pool_size=4) for url in shard_urls]
+    first_map = ShardMap.even(len(engines))
+    first_state = {
+        "map_version": first_map.version,
+        "shards": list(first_map.shards),
+        "rates_date": RATES.date,
+        "reach": 1,
+    }
     for engine in engines:
         async with engine.begin() as connection:
-            await connection.execute(text("TRUNCATE alerts"))
+            await connection.execute(text("TRUNCATE alerts, arriving_alerts, departed_alerts, bucket_transit"))
+            await connection.execute(update(shard_state).values(first_state))
+            await connection.execute(delete(rates).where(rates.c.date != RATES.date))
     yield engines
     for engine in engines:
         await engine.dispose()

@@ -50,6 +50,7 @@ class Gatekeeper:
 
     def __init__(self, *outcomes: Outcome) -> None:
         self.pushes: list[Push] = []
+        self.calls = 0
         self.outcomes = outcomes
         self.crashes = False
         self.entered = asyncio.Event()
@@ -64,6 +65,7 @@ class Gatekeeper:
     async def send(self, pushes: Sequence[Push]) -> Sequence[Outcome]:
         self.entered.set()
         await self.open.wait()
+        self.calls += 1
         self.pushes += pushes
         if self.crashes:
             raise RuntimeError("the process ends here")
@@ -151,7 +153,13 @@ def delivery(body: bytes) -> Delivery:
 
 
 async def handle(handler: NotificationHandler, *notices: Notice) -> Sequence[Settlement]:
-    return await handler.handle([delivery(encode(notice)) for notice in notices])
+    """Let notices be handled in one call, each in a message of its own."""
+    return await handle_messages(handler, *([notice] for notice in notices))
+
+
+async def handle_messages(handler: NotificationHandler, *messages: Sequence[Notice]) -> Sequence[Settlement]:
+    """Let messages be handled in one call."""
+    return await handler.handle([delivery(encode(notices)) for notices in messages])
 
 
 async def recorded(accounts: AsyncEngine, *notices: Notice) -> list[tuple[str, str | None]]:

@@ -2,18 +2,20 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import msgspec
 import pytest
+from prometheus_client import REGISTRY
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from services.notifier.app import BATCH_SIZE
 from services.notifier.conclusion import Conclusion
-from services.notifier.gateway import Gateway, Outcome, Verdict
+from services.notifier.gateway import Gateway, Outcome, Push, Verdict
 from services.notifier.handler import NotificationHandler
 from services.notifier.push_log import PushLog
 from services.notifier.store import NotificationStore
@@ -23,7 +25,7 @@ from shared.deliveries import DeadLetter, Done, Retry
 from shared.errors import UnavailableError
 from shared.failpoints import Failpoints
 from shared.fakes import FakeBroker
-from shared.messages.notifications import Notice, encode
+from shared.messages.notifications import JSON, MAX_NOTICES, Notice, encode, encode_one
 from shared.schema.accounts import devices
 from tests.integration.notifying import (
     NOW,
@@ -33,6 +35,7 @@ from tests.integration.notifying import (
     expired,
     fired,
     handle,
+    handle_messages,
     migrated_accounts,
     recorded,
     traveller,
@@ -50,6 +53,19 @@ class NothingToWithhold(Vetting):
 
     async def withhold(self, notices: Collection[Notice]) -> dict[UUID, Conclusion]:  # noqa: ARG002  # as said above
         return {}
+
+
+class Choking(Gatekeeper):
+    """A gateway that breaks on one notice, before it sends any of the call."""
+
+    def __init__(self, bad: Notice) -> None:
+        super().__init__()
+        self.bad = bad
+
+    async def send(self, pushes: Sequence[Push]) -> Sequence[Outcome]:
+        if self.bad.id in [push.notice.id for push in pushes]:
+            raise RuntimeError("nobody foresaw this notice")
+        return await super().send(pushes)
 
 
 @pytest.fixture
@@ -199,10 +215,83 @@ async def test_an_unreadable_body_goes_to_the_dead_letters_and_the_rest_of_its_b
 ) -> None:
     gateway = Gatekeeper()
     notification = fired(await traveller(accounts, "phone"))
-    bodies = [b"", encode(notification), b"\xff", encode(notification)[:-1]]
+    too_many = encode([notification] * (MAX_NOTICES + 1))
+    bodies = [b"", encode([notification]), b"\xff", encode([notification])[:-1], too_many]
     settlements = await notifier(accounts, gateway).handle([delivery(body) for body in bodies])
-    assert settlements == [DeadLetter("empty_body"), Done(), DeadLetter("not_utf8"), DeadLetter("json_malformed")]
+    assert settlements == [
+        DeadLetter("empty_body"),
+        Done(),
+        DeadLetter("not_utf8"),
+        DeadLetter("json_malformed"),
+        DeadLetter("wrong_length"),
+    ]
     assert len(gateway.pushes) == 1
+
+
+async def test_as_many_full_messages_as_one_call_takes_are_told_in_one_call_to_the_gateway(
+    accounts: AsyncEngine,
+) -> None:
+    gateway = Gatekeeper()
+    user = await traveller(accounts, "phone")
+    messages = [[fired(user) for _ in range(MAX_NOTICES)] for _ in range(BATCH_SIZE)]
+    assert await handle_messages(notifier(accounts, gateway), *messages) == [Done()] * BATCH_SIZE
+    assert gateway.calls == 1
+    assert gateway.told == [notice.id for message in messages for notice in message]
+    assert len(gateway.told) == 500
+
+
+async def test_a_notice_alone_as_older_alert_workers_send_it_is_told(accounts: AsyncEngine) -> None:
+    gateway = Gatekeeper()
+    notification = fired(await traveller(accounts, "phone"))
+    assert await notifier(accounts, gateway).handle([delivery(encode_one(notification))]) == [Done()]
+    assert gateway.told == [notification.id]
+
+
+async def test_an_invalid_notice_is_set_aside_and_counted_once_and_the_others_of_its_message_are_told(
+    accounts: AsyncEngine,
+) -> None:
+    gateway = Gatekeeper(SENT, Outcome(Verdict.TRANSIENT, "quota_exceeded"))
+    handler = notifier(accounts, gateway)
+    user = await traveller(accounts, "phone")
+    well, busy = fired(user), fired(user)
+    body = b"[" + b",".join([encode_one(well), b'{"id": 1}', encode_one(busy)]) + b"]"
+    labels = {"queue": "notifications.standard", "reason": "wrong_schema"}
+    before = REGISTRY.get_sample_value("farelark_set_aside_documents_total", labels) or 0
+    (settlement,) = await handler.handle([delivery(body)])
+    assert settlement == Retry("quota_exceeded", encode([busy]), JSON)
+    gateway.outcomes = ()
+    assert await handle(handler, busy) == [Done()]
+    assert gateway.told == [well.id, busy.id, busy.id]
+    assert REGISTRY.get_sample_value("farelark_set_aside_documents_total", labels) == before + 1
+
+
+async def test_of_a_message_only_what_is_not_told_yet_comes_again(accounts: AsyncEngine) -> None:
+    busy = Outcome(Verdict.TRANSIENT, "quota_exceeded")
+    gateway = Gatekeeper(SENT, busy, SENT, busy)
+    handler = notifier(accounts, gateway)
+    user = await traveller(accounts, "phone")
+    one, two, three, four = notices = [fired(user) for _ in range(4)]
+    # The second is in both messages: pushed once, it comes again with each.
+    assert await handle_messages(handler, [one, two], [two, three, four]) == [
+        Retry("quota_exceeded", encode([two]), JSON),
+        Retry("quota_exceeded", encode([two, four]), JSON),
+    ]
+    assert gateway.told == [one.id, two.id, three.id, four.id]
+    gateway.outcomes = ()
+    assert await handle_messages(handler, [two], [two, four]) == [Done(), Done()]
+    assert gateway.told[4:] == [two.id, four.id]
+    assert await recorded(accounts, *notices) == [("sent", None)] * 4
+
+
+async def test_a_notice_that_breaks_the_handler_takes_none_of_its_message_with_it(accounts: AsyncEngine) -> None:
+    user = await traveller(accounts, "phone")
+    one, bad, other = fired(user), fired(user), fired(user)
+    gateway = Choking(bad)
+    assert await handle_messages(notifier(accounts, gateway), [one, bad], [other]) == [
+        Retry("unexpected_RuntimeError", encode([bad]), JSON),
+        Done(),
+    ]
+    assert await recorded(accounts, one, bad, other) == [("sent", None), ("queued", None), ("sent", None)]
 
 
 async def test_a_database_that_is_away_keeps_the_batch_in_hand() -> None:

@@ -20,7 +20,7 @@ from services.notifier.store import NotificationStore
 from services.notifier.vetting import Vetting
 from shared.broker import Broker
 from shared.databases import open_engine
-from shared.deliveries import Done, Park
+from shared.deliveries import Done, Park, Retry
 from shared.errors import TransientError, UnavailableError
 from shared.failpoints import Failpoints
 from shared.fakes import FakeBroker
@@ -28,7 +28,7 @@ from shared.fare_boards import layout
 from shared.fare_boards.store import BoardStore, Write
 from shared.messages import evaluations, fare_key
 from shared.messages.evaluations import MAX_EVALUATIONS, Evaluation, Unseen
-from shared.messages.notifications import Expiry, Fare, Notice, Notification
+from shared.messages.notifications import JSON, Expiry, Fare, Notice, Notification, encode
 from shared.schema.shards import alerts, shard_state
 from shared.shard_map import ShardMap, bucket_of
 from shared.shards import Shards
@@ -42,6 +42,7 @@ from tests.integration.notifying import (
     expired,
     fired,
     handle,
+    handle_messages,
     migrated_accounts,
     recorded,
     traveller,
@@ -348,6 +349,23 @@ async def test_while_one_shard_is_away_only_its_notices_wait(world: World) -> No
     assert await recorded(world.accounts, there) == [("sent", None)]
 
 
+async def test_while_one_shard_is_away_only_its_notices_of_a_message_go_back(world: World) -> None:
+    here, also_here = await world.fired(), await world.fired()
+    off = route_off(FIRST_MAP.shard_of(here.route))
+    there, also_there = await world.fired(route=off), await world.fired(route=off)
+    async with shard_away(world, FIRST_MAP.shard_of(off)):
+        assert await handle_messages(world.notifier, [there, here, also_there], [also_here], [there]) == [
+            Park("shard_unavailable", encode([there, also_there]), JSON),
+            Done(),
+            Park("shard_unavailable"),
+        ]
+    assert world.gateway.told == [here.id, also_here.id]
+    assert await handle_messages(world.notifier, [there, also_there]) == [Done()]
+    assert world.gateway.told == [here.id, also_here.id, there.id, also_there.id]
+    everything = await recorded(world.accounts, here, also_here, there, also_there)
+    assert everything == [("sent", None)] * 4
+
+
 async def test_a_notice_whose_bucket_has_moved_waits_and_is_then_found_where_it_went(world: World) -> None:
     before, after = await world.fired(), fired(await traveller(world.accounts, "phone"))
     assert await handle(world.notifier, before) == [Done()]
@@ -375,6 +393,14 @@ async def test_a_board_of_a_newer_version_fails_for_now(world: World, redis: Red
     with pytest.raises(TransientError, match="board_unreadable"):
         await handle(world.notifier, notice)
     assert world.gateway.told == []
+
+
+async def test_a_board_of_a_newer_version_holds_up_its_own_notices_only(world: World, redis: Redis) -> None:
+    newer, well = await world.fired(changed(return_date=DAY)), await world.fired()
+    await redis.set(board_of(newer.fare), b"\xff" * 16)
+    assert await handle_messages(world.notifier, [newer, well]) == [Retry("board_unreadable", encode([newer]), JSON)]
+    assert world.gateway.told == [well.id]
+    assert await recorded(world.accounts, newer, well) == [("queued", None), ("sent", None)]
 
 
 async def test_vetting_changes_no_alert(world: World) -> None:

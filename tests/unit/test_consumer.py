@@ -9,7 +9,7 @@ import pytest
 import shared.consumer
 from shared.broker import Outgoing
 from shared.consumer import Consumer, Handler
-from shared.deliveries import Context, DeadLetter, Delivery, Done, Retry, Settlement
+from shared.deliveries import Context, DeadLetter, Delivery, Done, Park, Retry, Settlement
 from shared.errors import TransientError, UnavailableError, UnreadableError
 from shared.fakes import FakeBroker
 from shared.health import Health
@@ -131,6 +131,21 @@ async def test_a_message_that_failed_after_three_tries_is_dead() -> None:
     async with consuming(raising(TransientError("table_locked"))) as bench:
         await bench.settled(b"fares", Context(attempt=3))
         assert bench.sent() == [("work.dead", b"fares", {"reason": "table_locked"})]
+
+
+@pytest.mark.parametrize(
+    ("attempt", "queue", "following"),
+    [(0, "work.retry.5s", 1), (1, "work.retry.30s", 1), (2, "work.retry.30s", 2), (3, "work.retry.30s", 3)],
+)
+async def test_a_part_whose_server_is_away_waits_for_it_again_and_again(
+    attempt: int, queue: str, following: int
+) -> None:
+    async def act(_: Delivery) -> Settlement:
+        return Park("shard_unavailable", b"part", "application/json")
+
+    async with consuming(each(act)) as bench:
+        assert await bench.settled(b"whole", Context(attempt=attempt)) == "acknowledged"
+        assert bench.sent() == [(queue, b"part", {"attempt": following, "reason": "shard_unavailable"})]
 
 
 async def test_a_retry_may_be_for_a_part_of_the_message_only() -> None:

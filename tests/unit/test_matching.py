@@ -1,96 +1,111 @@
-"""Each matched alert fires once, by its best change, and then waits for a better one."""
+"""Which of the changes that reach an alert fires it, judged on the alert as it is locked."""
 
-from fractions import Fraction
-from math import floor
+from datetime import timedelta
+from random import Random
+from typing import Any
 from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.alert_worker.matching import Candidate, Claim, Match, claims, next_armed_price
-
-ALICE, BOB = UUID(int=1), UUID(int=2)
-
-
-def match(alert: UUID, position: int) -> Match:
-    return Match(alert_id=alert, user_id=UUID(int=alert.int + 100), armed_price=50_000, fire_seq=3, position=position)
+from services.alert_worker.matching import Fall, judge
+from services.alert_worker.transitions import LockedAlert, Transition, fire, learn, standing
+from shared.alerts.filters import Filters
+from shared.alerts.rules import UNSET, Rule
+from tests.unit.alerts import ALERT, DAY, alert, firing, keys
 
 
-def candidates(*prices_and_keys: tuple[int, int, int]) -> list[Candidate]:
-    return [Candidate(*key, position) for position, key in enumerate(prices_and_keys)]
+def fall(price: int, previous: int | None, flight: int = 117, **more: object) -> Fall:
+    """A fall from a price, or a first sight."""
+    return Fall(firing(price, flight, **more), UNSET if previous is None else previous - 1)
 
 
-def test_an_alert_fires_by_the_cheapest_change() -> None:
-    found = claims([match(ALICE, position) for position in range(3)], candidates((300, 1, 1), (100, 9, 9), (200, 0, 0)))
-
-    assert found == [Claim(match(ALICE, 1), price=100, next_armed_price=98)]
+def judged(locked: LockedAlert, *falls: Fall) -> Transition | None:
+    transitions = judge([locked], {locked.id: falls})
+    assert len(transitions) <= 1
+    return transitions[0] if transitions else None
 
 
 @pytest.mark.parametrize(
-    "keys",
+    ("price", "previous", "fires"),
     [
-        [(100, 2, 1), (100, 1, 9)],  # the lower board first
-        [(100, 1, 7), (100, 1, 3)],  # then the lower fare
-        [(100, 2**62, 2**64 - 1), (100, 2**62, 2**64 - 2)],
+        (10_000, 10_001, True),
+        (9_000, 12_000, True),
+        (9_000, None, True),
+        (10_001, None, False),
+        (10_001, 12_000, False),
+        (9_000, 10_000, False),
     ],
 )
-def test_of_equal_prices_the_lower_fare_key_fires_whatever_came_first(keys: list[tuple[int, int, int]]) -> None:
-    lowest = min(keys)
-    for order in (keys, keys[::-1]):
-        (claim,) = claims([match(ALICE, 0), match(ALICE, 1)], candidates(*order))
-        assert order[claim.match.position] == lowest
+def test_an_alert_fires_if_its_armed_price_is_in_the_band_that_the_fare_crossed(
+    price: int, previous: int | None, *, fires: bool
+) -> None:
+    locked = alert(10_000)
+    expected = fire(standing(locked), firing(price)) if fires else None
+    assert judged(locked, fall(price, previous)) == expected
 
 
-def test_several_alerts_may_fire_by_one_change_and_one_alert_fires_once() -> None:
-    matches = [match(ALICE, 0), match(BOB, 0), match(ALICE, 1), match(BOB, 0)]
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"state": "paused"},
+        {"state": "fired"},
+        {"state": "expired"},
+        {"armed_price": 8_999},
+        {"armed_price": 12_000},
+        {"armed_price": UNSET},
+        {"filters": Filters(route="NYC-LON", departure_from=DAY, departure_to=DAY, round_trip=True, nights_max=9)},
+        {"filters": Filters(route="NYC-LON", departure_from=DAY, departure_to=DAY, cabin=2)},
+    ],
+)
+def test_an_alert_that_has_changed_since_it_was_found_is_left_alone(edit: dict[str, Any]) -> None:
+    assert judged(alert(**edit), fall(9_000, 12_000)) is None
 
-    found = claims(matches, candidates((300, 1, 1), (200, 1, 2)))
 
-    assert [(claim.match.alert_id, claim.match.position, claim.price) for claim in found] == [
-        (ALICE, 1, 200),
-        (BOB, 0, 300),
+def test_the_cheapest_of_those_that_still_match_fires() -> None:
+    tomorrow = keys(1, DAY - timedelta(days=1))
+    falls = [fall(9_000, 12_000, 2), fall(9_500, None, 3), fall(8_000, 9_000, 4), fall(7_000, None, keys=tomorrow)]
+    transition = judged(alert(10_000), *falls)
+    assert transition is not None
+    assert transition.firing == firing(9_000, 2)
+
+
+def test_of_equal_prices_the_lower_fare_key_fires() -> None:
+    expected = firing(9_000, keys=min(keys(flight, day) for flight in (1, 2) for day in (DAY, DAY + timedelta(days=1))))
+    falls = [fall(9_000, None, keys=keys(flight, day)) for flight in (2, 1) for day in (DAY + timedelta(days=1), DAY)]
+    for order in (falls, falls[::-1]):
+        transition = judged(alert(10_000), *order)
+        assert transition is not None
+        assert transition.firing == expected
+
+
+def test_an_alert_without_a_baseline_learns_from_the_cheapest_first_sight_alone() -> None:
+    learning = alert(UNSET, rule=Rule("drop", percent=10))
+    assert judged(learning, fall(1_000, 2_000)) is None
+    assert judged(learning, fall(1_000, 2_000, 1), fall(9_000, None, 2), fall(8_000, None, 3)) == learn(learning, 8_000)
+
+
+def test_each_alert_is_judged_by_its_own_falls() -> None:
+    one, other = alert(10_000), alert(9_500, id=UUID(int=7))
+    transitions = judge([one, other], {ALERT: [fall(9_900, None)], other.id: [fall(9_400, None, 9)]})
+    assert [(each.alert.id, each.firing) for each in transitions] == [
+        (ALERT, firing(9_900)),
+        (other.id, firing(9_400, 9)),
     ]
 
 
-def test_without_matches_nothing_fires() -> None:
-    assert claims([], candidates((300, 1, 1))) == []
-
-
-def test_a_claim_counts_its_alerts_firings_on() -> None:
-    (claim,) = claims([match(ALICE, 0)], candidates((300, 1, 1)))
-    assert claim.fire_seq == 4
-
-
-alerts = st.builds(UUID, int=st.integers(1, 5))
-
-
-@given(
-    st.lists(st.tuples(st.integers(1, 4), st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=8, unique=True),
-    st.data(),
+falls_of_flights = st.lists(
+    st.builds(fall, st.integers(8_990, 9_010), st.sampled_from([None, 9_005, 9_100]), st.integers(1, 5)), max_size=6
 )
-def test_the_choice_does_not_depend_on_the_order_of_matches(
-    keys: list[tuple[int, int, int]], data: st.DataObject
+
+
+@given(falls_of_flights, st.integers(8_995, 9_005), st.randoms())
+def test_the_outcome_does_not_depend_on_the_order_in_which_falls_were_found(
+    falls: list[Fall], armed: int, choose: Random
 ) -> None:
-    pairs = st.tuples(alerts, st.integers(0, len(keys) - 1))
-    matches = [match(*pair) for pair in data.draw(st.lists(pairs), label="matches")]
-    shuffled = data.draw(st.permutations(matches), label="shuffled")
-
-    found = {claim.match.alert_id: claim for claim in claims(matches, candidates(*keys))}
-
-    assert found == {claim.match.alert_id: claim for claim in claims(shuffled, candidates(*keys))}
-    assert {alert: keys[claim.match.position] for alert, claim in found.items()} == {
-        alert: min(keys[other.position] for other in matches if other.alert_id == alert) for alert in found
-    }
-    assert found.keys() == {other.alert_id for other in matches}
-
-
-@pytest.mark.parametrize(("fired", "armed"), [(10_000, 9_800), (9_999, 9_799), (51, 49), (50, 49), (1, 0), (0, 0)])
-def test_the_next_armed_price_is_98_percent_rounded_down(fired: int, armed: int) -> None:
-    assert armed == next_armed_price(fired)
-
-
-@given(st.integers(1, 2**45))
-def test_the_price_that_fired_never_fires_again(fired: int) -> None:
-    assert next_armed_price(fired) == floor(fired * Fraction(98, 100))
-    assert next_armed_price(fired) < fired
+    shuffled = choose.sample(falls, len(falls))
+    first, second = judged(alert(armed), *falls), judged(alert(armed), *shuffled)
+    assert (first and first.firing and first.firing.keys) == (second and second.firing and second.firing.keys)
+    prices = [each.firing.price for each in falls if each.firing.price <= armed <= each.ceiling]
+    assert (first.firing.price if first and first.firing else None) == min(prices, default=None)

@@ -11,15 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import UnreadableError
+from shared.messages.codes import MAX_SOURCE
 from shared.messages.notifications import (
     JSON,
     MAX_BODY_BYTES,
+    MAX_NOTICES,
+    Decoded,
     Expiry,
     Fare,
     Notice,
     Notification,
     decode,
     encode,
+    encode_one,
     expiry_id,
     notification_id,
 )
@@ -75,14 +79,23 @@ def document_of_expiry(**changes: object) -> bytes:
     return json.dumps(EXPIRY | changes).encode()
 
 
-def fired(body: bytes) -> Notification:
-    notice = decode(body, JSON)
-    assert isinstance(notice, Notification)
+def document_of_fare(**changes: object) -> bytes:
+    return document(fare=FARE | changes)
+
+
+def array(*documents: bytes) -> bytes:
+    return b"[" + b",".join(documents) + b"]"
+
+
+def only(body: bytes) -> Notice:
+    (notice,) = decode(body, JSON).notices
     return notice
 
 
-def document_of_fare(**changes: object) -> bytes:
-    return document(fare=FARE | changes)
+def fired(body: bytes) -> Notification:
+    notice = only(body)
+    assert isinstance(notice, Notification)
+    return notice
 
 
 def reason_of(body: bytes, content_type: str | None = JSON) -> str:
@@ -100,10 +113,20 @@ def reason_of(body: bytes, content_type: str | None = JSON) -> str:
         (document()[:-10], "json_malformed"),
         (document() + b"{}", "json_malformed"),
         (document() + b"\x00", "json_malformed"),
+        (array(document(), document_of_fare(unknown="x").replace(b'"x"', b'"\xff"')), "not_utf8"),
+        (array(document(), document())[:-1], "json_malformed"),
+        (array(document()) + array(document()), "json_malformed"),
+        (document() + b"," + document(), "json_malformed"),
+        (array(document(), document_of_fare().replace(b"39900", b"NaN")), "json_malformed"),
         (b'{"unknown":' + b"[" * 15_000, "json_malformed"),
-        (b"[" * 100_000, "body_too_large"),
+        (b"[" * 100_000, "json_malformed"),
         (document(unknown="x" * MAX_BODY_BYTES), "body_too_large"),
-        (b"[]", "wrong_schema"),
+        (b" " * MAX_BODY_BYTES + document(), "body_too_large"),
+        (b"[]", "wrong_length"),
+        (array(*[document()] * (MAX_NOTICES + 1)), "wrong_length"),
+        (array(*[b"1"] * (MAX_NOTICES + 1)), "wrong_length"),
+        (b"[[]]", "wrong_schema"),
+        (b"{}", "wrong_schema"),
         (b"null", "wrong_schema"),
         (b"\x1f\x8b\x08\x00", "not_utf8"),
     ],
@@ -171,19 +194,40 @@ def test_a_field_of_a_wrong_type_or_range_is_refused(body: bytes) -> None:
     assert reason_of(body) in {"wrong_schema", "json_malformed"}
 
 
+@pytest.mark.parametrize(
+    "bad", [b"1", b"null", b"{}", array(document()), document(fire_seq=0), document_of_fare(currency="QQQ")]
+)
+def test_an_invalid_notice_is_set_aside_with_its_reason_and_the_others_are_read(bad: bytes) -> None:
+    last = document(fire_seq=4)
+    decoded = decode(array(document(), bad, document_of_expiry(), bad, last), JSON)
+    assert decoded.notices == [only(document()), only(document_of_expiry()), only(last)]
+    assert decoded.set_aside == {"wrong_schema": 2}
+
+
+def test_of_a_message_without_any_valid_notice_the_first_fault_is_told() -> None:
+    with pytest.raises(UnreadableError, match=r"wrong_schema: .*fire_seq"):
+        decode(array(document(fire_seq=0), document(kind="gone")), JSON)
+
+
+@pytest.mark.parametrize("around", ["{}", " \r\n\t{}\n"])
+def test_one_notice_alone_is_read_as_a_message_of_one(around: str) -> None:
+    alone = around.format(document().decode()).encode()
+    assert decode(alone, JSON) == decode(array(document()), JSON) == Decoded([only(document())], {})
+
+
 def test_fields_of_a_newer_sender_are_skipped() -> None:
-    assert decode(document(), JSON) == decode(document(fare=FARE | {"seats": 3}, urgency="high"), JSON)
-    assert decode(document_of_expiry(), JSON) == decode(document_of_expiry(urgency="low"), JSON)
+    assert only(document()) == only(document(fare=FARE | {"seats": 3}, urgency="high"))
+    assert only(document_of_expiry()) == only(document_of_expiry(urgency="low"))
 
 
 def test_what_an_older_sender_does_not_say_is_that_an_alert_never_edited_has_fired() -> None:
     said_then = {name: value for name, value in DOCUMENT.items() if name not in {"kind", "revision"}}
-    assert fired(document(revision=0)) == decode(json.dumps(said_then).encode(), JSON)
+    assert only(document(revision=0)) == only(json.dumps(said_then).encode())
 
 
 def test_a_notice_is_filed_under_its_day_in_utc() -> None:
-    assert decode(document(fired_at="2026-10-01T23:59:59Z"), JSON).day == date(2026, 10, 1)
-    assert decode(document_of_expiry(expired_at="2026-10-02T00:00:00Z"), JSON).day == date(2026, 10, 2)
+    assert only(document(fired_at="2026-10-01T23:59:59Z")).day == date(2026, 10, 1)
+    assert only(document_of_expiry(expired_at="2026-10-02T00:00:00Z")).day == date(2026, 10, 2)
 
 
 def test_a_notification_is_not_made_with_an_instant_of_another_offset() -> None:
@@ -263,9 +307,17 @@ expiries = st.builds(
 )
 
 
-@given(notifications | expiries)
-def test_what_is_written_is_read_back(notice: Notice) -> None:
-    assert notice == decode(encode(notice), JSON)
+@given(st.lists(notifications | expiries, min_size=1, max_size=3))
+def test_what_is_written_is_read_back_in_its_order(notices: list[Notice]) -> None:
+    assert decode(encode(notices), JSON) == Decoded(notices, {})
+    assert encode(notices) == array(*map(encode_one, notices))
+
+
+def test_a_message_of_many_notices_with_the_longest_source_is_far_from_too_large() -> None:
+    longest = fired(document_of_fare(source="\x00" * MAX_SOURCE, return_date="2027-01-03"))
+    body = encode([longest] * MAX_NOTICES)
+    assert len(decode(body, JSON).notices) == MAX_NOTICES
+    assert len(body) < MAX_BODY_BYTES / 4
 
 
 @given(st.binary() | st.text().map(str.encode))

@@ -30,7 +30,7 @@ COLUMNS = """
 
 # What a target was in the reference currency is not known of alerts that have fired: the price that fired
 # stands for it, which is not above it.
-BACKFILL = "UPDATE alerts SET initial_price = coalesce(last_price, armed_price), check_at = now()"
+BACKFILL = "UPDATE alerts SET initial_price = coalesce(last_price, armed_price), updated_at = now(), check_at = now()"
 
 CONSTRAINTS = """
     ALTER TABLE alerts

@@ -1,0 +1,211 @@
+"""How fast the alert stage is: from the queue to confirmed notifications and committed claims.
+
+A fleet of its own runs alert workers only, on shards full of invented alerts. Changes go through the queue and
+the workers, and as many of the same kind through the same SQL alone, without queue, decoding and notifications:
+the ceiling. Neither profits from its place. The ceiling runs one half before and one half after, for with every
+claim there is less to claim; some changes that do not count come first, for at first there is much more; and all
+begin on vacuumed shards with nothing left to write out.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import asyncpg
+import numpy as np
+import psutil
+
+from fleet.addresses import Addresses
+from fleet.bench.market import Market
+from fleet.bench.rehearsal import perform, rehearse
+from fleet.bench.synthetic_alerts import Alerts, fill
+from fleet.bench.synthetic_changes import Changes
+from fleet.chain import Chain, open_chain
+from services.alert_worker.settings import Settings
+from shared.broker import Broker, Outgoing
+from shared.messages.batches import ARROW, MAX_ROWS, encode
+from shared.messages.changes import CHANGES
+from shared.shards import Shards
+from shared.topology import CHANGES as CHANGES_EXCHANGE
+
+ONLY_ALERT_WORKERS: Final = {"notifier": 0, "price_worker": 0, "alerts_api": 0}
+# So a change meets as many alerts whatever the size of the bench.
+_ALERTS_A_ROUTE: Final = 2_000
+_WARM_UP: Final = 2 * MAX_ROWS  # changes for each worker
+_ALERTS_SEED, _CALMING_SEED, _FIRST_SEED, _WARM_UP_SEED, _MEASURED_SEED, _LAST_SEED = range(6)
+_DRAIN_TIMEOUT_S: Final = 1_800.0
+_LOOK_EVERY_S: Final = 0.1
+_MATCHED: Final = "farelark_changes_matched_total"
+# Sweeps evaluate what was claimed once more: what the ceiling claims they shall leave alone.
+_AFTER_THE_BENCH: Final = timedelta(hours=2)
+
+Say = Callable[[str], None]
+Supply = Callable[[int, int], Iterator[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How big the bench is, and how many workers share the queue."""
+
+    alerts: int
+    changes: int
+    workers: int
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What some changes took and did; two add up."""
+
+    seconds: float
+    claims: int
+
+    def __add__(self, other: "Run") -> "Run":
+        """Both, one after the other."""
+        return Run(self.seconds + other.seconds, self.claims + other.claims)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Figures of one run; the first ones are of the measured changes, `ratio` is of their speed to the ceiling."""
+
+    alerts: int
+    changes: int
+    shards: int
+    workers: int
+    seconds: float
+    changes_per_second: int
+    claims: int
+    matches_per_second: int
+    sql_only_changes_per_second: int
+    sql_only_claims: int
+    ratio: float
+    worker_peak_mb: int
+
+
+async def measure(addresses: Addresses, plan: Plan, say: Say, filled: Callable[[int], None]) -> Result:
+    """Measure on a running fleet of alert workers with empty shards.
+
+    Args:
+        addresses: of the fleet.
+        plan: of which the fleet has the workers.
+        say: is told of each step.
+        filled: is told how many alerts were made since it was last told.
+
+    Raises:
+        UnavailableError: a server was lost on the way.
+        ConfigurationError: a shard has alerts.
+    """
+    now = datetime.now(UTC)
+    supply = await _fill(addresses.shards, plan.alerts, now, filled)
+    first, last = plan.changes // 2, plan.changes - plan.changes // 2
+    say("letting the alerts fire that are nearest to it")
+    await _ceiling(addresses.shards, supply(_CALMING_SEED, first), plan, now)
+    say("running the SQL alone")
+    bare = await _ceiling(addresses.shards, supply(_FIRST_SEED, first), plan, now)
+    say("running queue and workers")
+    whole = await _measure(addresses, supply, plan)
+    peak = max(_peak_mb(service.pid) for service in addresses.services)
+    await _stop_workers(addresses)
+    say("running the SQL alone once more")
+    bare += await _ceiling(addresses.shards, supply(_LAST_SEED, last), plan, now)
+    return Result(
+        alerts=plan.alerts,
+        changes=plan.changes,
+        shards=len(addresses.shards),
+        workers=plan.workers,
+        seconds=round(whole.seconds, 3),
+        changes_per_second=round(plan.changes / whole.seconds),
+        claims=whole.claims,
+        matches_per_second=round(whole.claims / whole.seconds),
+        sql_only_changes_per_second=round(plan.changes / bare.seconds),
+        sql_only_claims=bare.claims,
+        ratio=round(bare.seconds / whole.seconds, 3),
+        worker_peak_mb=peak,
+    )
+
+
+async def _fill(urls: Sequence[str], alerts: int, now: datetime, filled: Callable[[int], None]) -> Supply:
+    """Fill the shards; returns what gives batches of changes by a seed and their number."""
+    shards = Shards.at(urls, application="bench", pool_size=1)
+    async with shards.transaction(0, ()) as transaction:
+        rates = transaction.rates.rates
+    market = Market(-(-alerts // _ALERTS_A_ROUTE), np.random.default_rng(_ALERTS_SEED))
+    wishes = Alerts(market, _ALERTS_SEED, now.date(), rates.date)
+    await fill(urls, await shards.current_map(), wishes.batches(alerts), filled)
+    await shards.close()
+    return lambda seed, count: (encode(CHANGES, batch) for batch in Changes(market, seed, rates, now).batches(count))
+
+
+async def _ceiling(urls: Sequence[str], bodies: Iterable[bytes], plan: Plan, now: datetime) -> Run:
+    """The SQL alone, as many batches at once as the workers have in work."""
+    rehearsal = await rehearse(urls, bodies, now + _AFTER_THE_BENCH)
+    await _settle(urls)
+    at_once = plan.workers * int(Settings.model_fields["concurrency"].default)
+    return Run(await perform(urls, rehearsal.scripts, at_once), rehearsal.claims)
+
+
+async def _measure(addresses: Addresses, supply: Supply, plan: Plan) -> Run:
+    """Queue and workers, which have worked a little before."""
+    bodies = list(supply(_MEASURED_SEED, plan.changes))
+    warm_up = plan.workers * _WARM_UP
+    broker = await Broker.connect(addresses.amqp, "bench")
+    async with open_chain(addresses) as chain:
+        await _publish(broker, supply(_WARM_UP_SEED, warm_up))
+        await _matched(chain, warm_up)
+        await _settle(addresses.shards)
+        before = await _claims(addresses.shards)
+        started = time.monotonic()
+        await _publish(broker, bodies)
+        await _matched(chain, warm_up + plan.changes)
+        seconds = time.monotonic() - started
+    await broker.close()
+    return Run(seconds, await _claims(addresses.shards) - before)
+
+
+async def _publish(broker: Broker, bodies: Iterable[bytes]) -> None:
+    await broker.publish_all(Outgoing("", body, ARROW, exchange=CHANGES_EXCHANGE.name) for body in bodies)
+
+
+async def _matched(chain: Chain, total: int) -> None:
+    """Wait until the workers have matched as many changes in all."""
+    async with asyncio.timeout(_DRAIN_TIMEOUT_S):
+        while (await chain.metrics()).get(_MATCHED, 0) < total:  # noqa: ASYNC110  # other processes count
+            await asyncio.sleep(_LOOK_EVERY_S)
+
+
+async def _settle(urls: Sequence[str]) -> None:
+    """Bring the shards to the state that a vacuum leaves, with nothing left to write out."""
+    for url in urls:
+        await _ask(url, "VACUUM (ANALYZE, INDEX_CLEANUP ON) alerts")
+    await _ask(urls[0], "CHECKPOINT")
+
+
+async def _claims(urls: Sequence[str]) -> int:
+    return sum([await _ask(url, "SELECT coalesce(sum(fire_seq), 0)::bigint FROM alerts") for url in urls])
+
+
+async def _ask(url: str, statement: str) -> Any:  # noqa: ANN401  # whatever the statement gives
+    connection = await asyncpg.connect(url)
+    try:
+        return await connection.fetchval(statement)
+    finally:
+        await connection.close()
+
+
+async def _stop_workers(addresses: Addresses) -> None:
+    """They have done their part; what they sweep would only slow down what follows."""
+    workers = [psutil.Process(service.pid) for service in addresses.services]
+    for worker in workers:
+        worker.terminate()
+    await asyncio.to_thread(psutil.wait_procs, workers)
+
+
+def _peak_mb(pid: int) -> int:
+    """The most memory that a process has had, in MB."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    (line,) = (line for line in status.splitlines() if line.startswith("VmHWM:"))
+    return int(line.split()[1]) // 1024

@@ -1,0 +1,34 @@
+"""The alert bench runs a fleet of its own and says how fast it was."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.commands import finished, processes_below
+
+
+@pytest.mark.timeout(300)
+def test_the_alert_bench_measures_a_fleet_of_its_own_beside_the_sql_alone(
+    server_programs: bool, tmp_path: Path
+) -> None:
+    assert server_programs
+    size = ["--alerts", "20000", "--changes", "12000", "--shards", "2"]
+    done = finished("bench", "alerts", *size, "--json", cwd=tmp_path, settings={"TMPDIR": str(tmp_path)})
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert {name: result[name] for name in ("alerts", "changes", "shards", "workers")} == {
+        "alerts": 20_000,
+        "changes": 12_000,
+        "shards": 2,
+        "workers": 1,
+    }
+    assert result["claims"] > 50
+    assert result["sql_only_claims"] > 50
+    assert result["changes_per_second"] == pytest.approx(12_000 / result["seconds"], rel=0.01)
+    assert result["ratio"] == pytest.approx(
+        result["changes_per_second"] / result["sql_only_changes_per_second"], rel=0.01
+    )
+    assert 50 < result["worker_peak_mb"] < 300
+    assert processes_below(tmp_path) == []
+    assert list(tmp_path.iterdir()) == [], "the bench has left data behind"

@@ -1,0 +1,416 @@
+"""The fleet and the model of it, step by step: each step is taken by both, and both must publish and hold the same."""
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from shared.messages.evaluations import Evaluation
+from shared.money import Rates as MoneyRates
+from shared.topology import ALERTS_EVALUATE, CHANGES, FARES_INGEST, NOTIFICATIONS
+from tests.integration.alert_model import Alert, Alerts, Moves, Told, recovers
+from tests.integration.alert_world import Sighting, Wish
+from tests.integration.board_model import Boards, Change, Fare, Rates, Row, Work
+from tests.integration.driven_fleet import Fleet, Handled, HeldWorker, Message, fares_message
+from tests.integration.message_meanings import (
+    Seen,
+    changes_of,
+    commands_of,
+    content_of,
+    key_of,
+    notices_of,
+    seen_after,
+    state_of,
+    undo_of,
+    watched_by,
+)
+from tests.integration.notifier_model import Notifier
+from tests.integration.travellers import Reply, Travellers
+
+AFTER_CHECK = timedelta(seconds=61)
+# A run in which alerts go on and on asking for another evaluation is a failure too.
+MOST_ROUNDS = 60
+
+SETTLED_AFTER = timedelta(seconds=60)
+
+COMMITTED = {"alert_worker.claims_committed", "alert_worker.evaluations_committed"}
+SILENT = {"alert_worker.matched", "alert_worker.evaluated"}
+
+
+@dataclass
+class SideBySide:
+    fleet: Fleet
+    travellers: Travellers
+    alerts: Alerts
+    boards: Boards = field(default_factory=Boards)
+    price_rates: Rates = field(default_factory=dict)
+    queued: list[Message] = field(default_factory=list)
+    delivered: list[Message] = field(default_factory=list)
+    batches: dict[bytes, tuple[list[Sighting], datetime]] = field(default_factory=dict)
+    ids: dict[str, UUID] = field(default_factory=dict)
+    claims: dict[tuple[Any, ...], Told] = field(default_factory=dict)
+    watched: dict[str, Fare | None] = field(default_factory=dict)  # which is the fleet's business
+    arriving: dict[str, Alert] = field(default_factory=dict)  # edits cut short, nowhere yet
+    held: tuple[HeldWorker, Work] | None = None
+    loaded_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        self.notifier = Notifier(self.alerts, self.boards, lambda alert_id: self.names[alert_id])
+
+    @property
+    def now(self) -> datetime:
+        return self.fleet.clock.now
+
+    @property
+    def names(self) -> dict[UUID, str]:
+        return {alert_id: name for name, alert_id in self.ids.items()}
+
+    @property
+    def _first_day(self) -> date:
+        return (self.now - timedelta(hours=12)).date()
+
+    def tick(self, span: timedelta = timedelta(seconds=1)) -> None:
+        self.fleet.clock.now += span
+
+    # What travellers do.
+
+    async def make(self, wish: Wish) -> None:
+        reply = await self.travellers.make(wish)
+        if reply.id:
+            name = f"alert {len(self.ids) + 1}"
+            self.ids[name] = reply.id
+            self.alerts.make(name, wish)
+            self._replied(name, reply)
+        else:
+            assert wish.departure_to < self._first_day
+
+    async def edit(self, name: str, wish: Wish, failpoint: str = "") -> None:
+        elsewhere = (await self.fleet.in_force()).shard_of
+        old = self.alerts.alerts[name]
+        moves = elsewhere(old.wish.route) != elsewhere(wish.route)
+        failpoint = failpoint if moves else ""
+        reply = await self.travellers.edit(self.ids[name], wish, failpoint)
+        if reply.id:
+            self.alerts.edit(name, wish)
+            self._replied(name, reply)
+        elif wish.departure_to >= self._first_day and failpoint == "alerts_api.edit_left":
+            # On its way, and nowhere until the sweep finds it.
+            self.alerts.edit(name, wish)
+            self.arriving[name] = self.alerts.alerts.pop(name)
+        else:
+            assert failpoint or wish.departure_to < self._first_day
+
+    async def pause(self, name: str) -> None:
+        if self.alerts.alerts[name].state in {"active", "paused"}:
+            await self.travellers.pause(self.ids[name])
+            self.alerts.pause(name)
+
+    async def resume(self, name: str) -> None:
+        alert = self.alerts.alerts[name]
+        if alert.state != "expired" and alert.wish.departure_to >= self._first_day:
+            reply = await self.travellers.resume(self.ids[name])
+            self.alerts.resume(name)
+            self._replied(name, reply)
+
+    async def delete(self, name: str) -> None:
+        await self.travellers.delete(self.ids[name])
+        del self.alerts.alerts[name]
+
+    # What the fleet does.
+
+    def publish(self, batch: list[Sighting]) -> None:
+        message = fares_message(batch, self.now)
+        self.batches[message.body] = batch, self.now
+        self.queued.append(message)
+
+    async def deliver(self, message: Message, failpoint: str = "") -> None:
+        """Have a message handled, or begun to be; it is off its queue unless the handler ends at the failpoint."""
+        self.queued.remove(message)
+        if message.queue == ALERTS_EVALUATE.name:
+            await self._see_watched()
+        handled = await self.fleet.handle(message, failpoint)
+        self.queued += handled.published
+        if handled.again:
+            self.queued.append(handled.again)
+        self.delivered.append(message)
+        match message.queue:
+            case FARES_INGEST.name:
+                self._compared(message, handled, failpoint)
+            case CHANGES.name:
+                self._matched(message, handled, failpoint)
+            case ALERTS_EVALUATE.name:
+                self._evaluated(message, handled, failpoint)
+            case _:
+                self._notified(message, handled, failpoint)
+
+    async def deliver_all(self) -> None:
+        while self.queued:
+            await self.deliver(self.queued[0])
+
+    async def hold(self, message: Message) -> None:
+        """Have a price worker publish its changes and take its time to write its boards."""
+        self.queued.remove(message)
+        batch, made_at = self.batches[message.body]
+        work = self.boards.begin(batch, made_at, self.now, self.price_rates)
+        worker = await self.fleet.begin(message)
+        self._same_changes(worker.published, work.changes)
+        self.queued += worker.published
+        self.held = worker, work
+
+    async def let_go(self) -> None:
+        if self.held:
+            worker, work = self.held
+            self.held = None
+            published = await worker.finish()
+            self._same_changes(published, self.boards.finish(work))
+            self.queued += published
+
+    async def sweep(self, failpoint: str = "") -> bool:
+        """Finish edits that were cut short, and evaluate once more what is due; returns whether anything was."""
+        await self.travellers.finish_arrivals()
+        self._arrive()
+        swept = [await self._sweep(shard, failpoint) for shard in self.fleet.shards.numbers]
+        return any(swept)
+
+    async def _sweep(self, shard: int, failpoint: str) -> bool:
+        await self._see_watched()
+        due, handled = await self.fleet.sweep(shard, failpoint)
+        self.queued += handled.published
+        moves: Moves = {}
+        for alert_id, fires in due.items():
+            name = self.names[alert_id]
+            if not self._stands_between(name):
+                moves |= self._evaluation(name, fires=fires)
+        self._same_tidings(handled, moves, failpoint)
+        if not handled.crashed or failpoint in COMMITTED:
+            self._commit(moves)
+        return bool(due)
+
+    def _arrive(self) -> None:
+        for name, alert in self.arriving.items():
+            self.alerts.alerts[name] = replace(
+                alert, armed=self.alerts.start(alert.wish), initial=self.alerts.start(alert.wish)
+            )
+        self.arriving.clear()
+
+    async def load(self, rates: Rates, snapshot: MoneyRates, *, heard: bool) -> None:
+        await self.fleet.load(snapshot, heard=heard)
+        self.alerts.load(rates)
+        self.alerts.reach = await self.fleet.reach()
+        self.loaded_at = self.notifier.upset_at = self.now
+        if heard:
+            self.price_rates = rates
+
+    async def expire(self, failpoint: str = "") -> None:
+        """End what is over, on both shards."""
+        for shard in self.fleet.shards.numbers:
+            here = await self.fleet.routes_of(shard)
+            ended = self.alerts.expire(self.now)
+            moves = {name: move for name, move in ended.items() if move[0].wish.route in here}
+            handled = await self.fleet.expire(shard, failpoint)
+            self.queued += handled.published
+            self._same_tidings(handled, moves, failpoint)
+            if not handled.crashed:
+                self._commit(moves)
+
+    async def flush(self) -> None:
+        await self.let_go()
+        await self.fleet.flush()
+        self.boards.rows.clear()
+        self.notifier.upset_at = self.now
+
+    async def move(self, route: str) -> None:
+        if self.arriving:  # it would be refused for a minute
+            await self.sweep()
+        await self.fleet.move(route)
+        self.alerts.reach = await self.fleet.reach()
+
+    async def settle(self) -> None:
+        """Let everything take its course until nothing is left to do, and look at what has come of it."""
+        await self.let_go()
+        for _ in range(MOST_ROUNDS):
+            await self.deliver_all()
+            await self.same_alerts()
+            self.tick(AFTER_CHECK)
+            if not await self.sweep() and not self.queued:
+                break
+        else:
+            raise AssertionError("it never comes to rest")
+        await self._check_settled()
+
+    # Both sides are the same.
+
+    async def same_alerts(self) -> None:
+        """Every alert stands once, and as the model has it."""
+        rows = await self.fleet.rows()
+        found = {self.names[row.id]: state_of(row) for row in rows}
+        assert len(found) == len(rows), "an alert stands on two shards"
+        expected = {
+            name: (
+                alert.wish.route,
+                alert.state,
+                alert.armed,
+                alert.initial,
+                alert.revision,
+                alert.fire_seq,
+                alert.last_price,
+                alert.last_fare,
+            )
+            for name, alert in self.alerts.alerts.items()
+        }
+        assert found == expected
+
+    def _same_changes(self, published: list[Message], expected: list[Change]) -> None:
+        found = [change for message in published for change in changes_of(message)]
+        assert Counter(found) == Counter(expected)
+
+    def _same_tidings(self, handled: Handled, moves: Moves, failpoint: str) -> None:
+        expected = [] if handled.crashed and failpoint in SILENT else [told for _, told in moves.values() if told]
+        found = [
+            self.notifier.content_of(notice)
+            for message in handled.published
+            if message.queue == NOTIFICATIONS.name
+            for notice in notices_of(message)
+        ]
+        assert Counter(found) == Counter(expected)
+
+    def _same_requests(self, handled: Handled, names: list[str]) -> None:
+        found = [
+            self.names[command.alert_id]
+            for message in handled.published
+            if message.queue == ALERTS_EVALUATE.name
+            for command in commands_of(message)
+        ]
+        assert found == names
+
+    def _replied(self, name: str, reply: Reply) -> None:
+        """The API says what the best fare is, and asks for an evaluation."""
+        self._same_requests(Handled(reply.asked), [name])
+        best = self.alerts.best(self.alerts.alerts[name].wish, self.boards.available(self.now))
+        found = reply.best and (reply.best.reference_price.amount, reply.best.price.amount, reply.best.origin)
+        assert found == (best and (best[0], self.boards.rows[best[1]].price, best[1][0].origin))
+        self.queued += reply.asked
+
+    # What each message does to the model.
+
+    def _compared(self, message: Message, handled: Handled, failpoint: str) -> None:
+        batch, made_at = self.batches[message.body]
+        if handled.crashed and failpoint == "price_worker.received":
+            assert handled.published == []
+            return
+        work = self.boards.begin(batch, made_at, self.now, self.price_rates)
+        self._same_changes(handled.published, work.changes)
+        if not handled.crashed or failpoint == "price_worker.boards_written":
+            assert self.boards.finish(work) == []
+
+    def _matched(self, message: Message, handled: Handled, failpoint: str) -> None:
+        parked = changes_of(handled.again) if handled.reason == "map_moved" and handled.again else []
+        changes = [change for change in changes_of(message) if change not in parked]
+        moves = self.alerts.match(changes, self.now)
+        self._same_tidings(handled, moves, failpoint)
+        if not handled.crashed or failpoint in COMMITTED:
+            self._commit(moves)
+
+    def _evaluated(self, message: Message, handled: Handled, failpoint: str) -> None:
+        commands = commands_of(message)
+        left = commands_of(handled.again) if handled.again and not handled.crashed else []
+        if handled.reason == "board_behind":
+            assert left == [command for command in commands if self._is_behind(command)]
+            assert message.attempt == 0
+        moves: Moves = {}
+        for command in commands:
+            if command not in left and self._is_there(command):
+                moves |= self._evaluation(self.names[command.alert_id], command, fires=command.after is None)
+        self._same_tidings(handled, moves, failpoint)
+        if not handled.crashed or failpoint in COMMITTED:
+            self._commit(moves)
+
+    def _notified(self, message: Message, handled: Handled, failpoint: str) -> None:
+        notices = notices_of(message)
+        self.notifier.record(notices)
+        if handled.crashed and failpoint == "notifier.recorded":
+            return
+        waiting = notices_of(handled.again) if handled.reason == "map_moved" and handled.again else []
+        vetted = [notice for notice in notices if notice not in waiting]
+        self._same_requests(handled, self.notifier.unseen(vetted))
+        if not (handled.crashed and failpoint == "notifier.evaluations_confirmed"):
+            self.notifier.tell(vetted, marked=not (handled.crashed and failpoint == "notifier.sent"))
+
+    def _evaluation(self, name: str, command: Evaluation | None = None, *, fires: bool) -> Moves:
+        available = self.boards.available(self.now)
+        undo, after = (undo_of(command), seen_after(command)) if command else (None, None)
+        settled = self._is_settled(name, after, available)
+        return self.alerts.evaluate(name, available, self.now, undo, settled=settled, fires=fires)
+
+    def _is_settled(self, name: str, after: Seen | None, available: dict[Fare, Row]) -> bool:
+        """Whether the boards show what fired the alert last."""
+        fired_at = self.alerts.alerts[name].fired_at
+        if fired_at is None or self.now >= fired_at + SETTLED_AFTER:
+            return True
+        if after is None or after[0] != self.watched.get(name):
+            return False
+        row = available.get(after[0])
+        return row is not None and row.observed_at >= after[1]
+
+    def _is_there(self, command: Evaluation) -> bool:
+        alert = self.alerts.alerts.get(self.names[command.alert_id])
+        return alert is not None and alert.wish.route == command.route
+
+    def _stands_between(self, name: str) -> bool:
+        """Whether the watched fare is reason enough to leave an alert alone; if not, it is deaf at rest."""
+        alert, fare = self.alerts.alerts[name], self.watched[name]
+        row = self.boards.available(self.now).get(fare) if fare else None
+        return (
+            fare is not None
+            and row is not None
+            and alert.armed < self.alerts.in_euros(fare, row.price) <= alert.initial
+        )
+
+    async def _see_watched(self) -> None:
+        self.watched = {self.names[row.id]: watched_by(row) for row in await self.fleet.rows()}
+
+    def _is_behind(self, command: Evaluation) -> bool:
+        """Whether the board shows the fare as it was before the sighting that led to this."""
+        after = seen_after(command)
+        row = self.boards.rows.get(after[0]) if after else None
+        return after is not None and row is not None and row.observed_at < after[1]
+
+    def _commit(self, moves: Moves) -> None:
+        self.alerts.commit(moves)
+        self.claims |= {key_of(told): told for _, told in moves.values() if isinstance(told, Told)}
+
+    # What must hold however things came about.
+
+    async def _check_settled(self) -> None:
+        await self._check_told()
+        watched = {self.names[row.id]: watched_by(row) for row in await self.fleet.rows()}
+        available = self.boards.available(self.now)
+        for name, alert in self.alerts.alerts.items():
+            if alert.wish.target is not None:
+                assert alert.initial == self.alerts.start(alert.wish), f"{name} has another target than was asked"
+            assert alert.armed <= alert.initial, f"{name} fires above its price"
+            if alert.state != "active":
+                continue
+            best = self.alerts.best(alert.wish, available)
+            if best and best[0] <= alert.armed:
+                assert self._excused(best[1]), f"{name} is deaf to {best}"
+            fare = watched[name]
+            if recovers(alert.wish) and alert.armed < alert.initial and best and best[0] > alert.initial:
+                assert fare not in available or self._excused(fare), f"{name} is not armed again though {best} is best"
+
+    def _excused(self, fare: Fare | None) -> bool:
+        """Whether rates alone may have brought it about: the fare has not fallen since."""
+        if self.loaded_at is None or fare is None:
+            return False
+        return self.boards.changed_at[fare] <= self.loaded_at
+
+    async def _check_told(self) -> None:
+        """Every firing was recorded as it was claimed, and pushed once, or again only after a crash."""
+        told = await self.fleet.told()
+        found = {key_of(self.notifier.content_of(content_of(row))): (row.state, row.reason) for row in told.values()}
+        assert found == {key: (record.state, record.reason) for key, record in self.notifier.records.items()}
+        pushed = Counter(key_of(self.notifier.content_of(push.notice)) for push in self.fleet.phones.pushes)
+        assert pushed == Counter({key: record.pushed for key, record in self.notifier.records.items() if record.pushed})
+        for key, claim in self.claims.items():
+            assert self.notifier.records[key].content == claim, "what was told is not what was claimed"
