@@ -13,7 +13,7 @@ def notification_of(transition: Transition, now: datetime) -> Notification:
     assert firing, "only what fires is told of"
     assert reached is not None
     return Notification(
-        id=notification_id(alert.id, alert.revision, transition.fire_seq),
+        id=notification_id(alert.id, alert.revision, transition.fire_seq, firing.name, firing.quoted),
         alert_id=alert.id,
         user_id=alert.user_id,
         revision=alert.revision,

@@ -16,8 +16,8 @@ def evaluate(
         alert: as it is locked.
         best: the cheapest fare on the boards that it wants. None is no sign of anything: boards may be lost.
         unseen: a firing to be undone, if it is the alert's last one.
-        settled: the boards show whatever fired the alert last. Before that they may show what that fare cost before,
-            and an alert that returned to its initial price would be told of the same fall once more.
+        settled: the boards show what the alert watches as it was last seen. Before that they may show what the fare
+            cost before, and an alert that returned to its initial price would be told of the same fall once more.
         fires: a fare that is low enough is told of. Without it only rates can have made it so, since no fall did.
     """
     now = standing(alert)
@@ -37,9 +37,10 @@ def evaluate(
 def _undo(now: Transition, unseen: Unseen) -> Transition:
     """Wait again for what was not told of; the firing keeps its number.
 
-    An alert that has returned to its initial price since then stays there.
+    An alert that has returned to its initial price since then stays there, and none goes beyond it: rates may
+    have moved it.
     """
-    armed = max(now.armed_price, unseen.armed_price)
+    armed = min(max(now.armed_price, unseen.armed_price), now.initial_price)
     state = "active" if now.state == "fired" else now.state
     watched = now.watched if armed < now.initial_price else None
     return replace(now, armed_price=armed, state=state, watched=watched, check=True)
@@ -52,8 +53,10 @@ def _recover(now: Transition, best: AvailableFare) -> Transition:
     if best.reference_price > now.initial_price:
         return replace(now, armed_price=now.initial_price, watched=None, check=True)
     watched = (best.board, best.fare)
+    if watched == now.watched:
+        return now
     # Had it risen just before it was watched, only another look at its board would tell.
-    return replace(now, watched=watched, check=now.check or watched != now.watched)
+    return replace(now, watched=watched, watched_at=best.observed_at, check=True)
 
 
 def _firing(best: AvailableFare) -> Firing:

@@ -1,11 +1,10 @@
 """Evaluates alerts on the boards: on command, or when their time has come once more."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Final
-from uuid import UUID
 
 import numpy as np
 
@@ -16,9 +15,9 @@ from services.alert_worker.transitions import LockedAlert, Transition, standing
 from shared import metrics
 from shared.alerts.available_fares import AvailableFares
 from shared.alerts.best_fare import KnownFares
-from shared.alerts.rules import CHECK_AFTER
 from shared.deliveries import Context
 from shared.messages.evaluations import Evaluation, Sighting
+from shared.messages.fare_key import unpack_board
 from shared.shards import Shards, ShardTransaction
 
 # A price worker publishes a change and then writes its board: milliseconds apart, unless it has to wait.
@@ -55,20 +54,18 @@ class Evaluator:
             UnavailableError: the shard, Redis or the broker cannot be reached.
             MapMovedError: the shard does not hold one of the buckets.
         """
-        behind = await self._behind(commands) if patient else frozenset()
+        behind = await self._behind(commands, _LOOKS if patient else 1)
         # Of several commands for one alert the last firing counts.
         wanted = {command.alert_id: command for command in sorted(commands, key=_unseen)}
+        left = [command for command in wanted.values() if patient and command.after in behind]
         async with self.shards.transaction(shard, buckets) as transaction:
-            alerts = [
-                alert
-                for alert in await store.lock(transaction, list(wanted))
-                if alert.filters.route == wanted[alert.id].route
-            ]
+            locked = await store.lock(transaction, [id_ for id_, command in wanted.items() if command not in left])
+            alerts = [alert for alert in locked if alert.filters.route == wanted[alert.id].route]
             known = await self._known(alerts, transaction)
-            ready = [alert for alert in alerts if wanted[alert.id].after not in behind]
-            transitions = await self._evaluate(transaction, ready, known, wanted, context)
+            transitions = [self._evaluate(alert, known, wanted[alert.id], behind) for alert in alerts]
+            await self._make(transaction, transitions, context)
         self._count(shard, transitions)
-        return [command for command in wanted.values() if command.after in behind]
+        return left
 
     async def once_more(self, shard: int, most: int) -> int:
         """Evaluate alerts of a shard whose time has come; returns how many there were, up to `most`."""
@@ -78,54 +75,66 @@ class Evaluator:
             undecided = await self._undecided(transaction, due)
             known = await self._known(undecided, transaction)
             await store.checked(transaction.driver, due, now + _WATCHED_EVERY)
-            transitions = await self._evaluate(transaction, undecided, known, {}, Context())
+            transitions = [self._evaluate(alert, known) for alert in undecided]
+            await self._make(transaction, transitions, Context())
         self._count(shard, transitions)
         return len(due)
 
-    async def _behind(self, commands: Sequence[Evaluation]) -> frozenset[Sighting]:
+    async def _behind(self, commands: Sequence[Evaluation], looks: int) -> frozenset[Sighting]:
         """The sightings that their boards do not show, once their price workers had a moment to write them."""
         behind = frozenset(command.after for command in commands if command.after)
-        for _ in range(_LOOKS):
+        for look in range(looks):
+            if look:
+                await asyncio.sleep(_LOOK_EVERY_S)
             if not (behind := await self.available.behind(behind)):
                 break
-            await asyncio.sleep(_LOOK_EVERY_S)
         return behind
 
-    async def _evaluate(
+    def _evaluate(
         self,
-        transaction: ShardTransaction,
-        alerts: Sequence[LockedAlert],
+        alert: LockedAlert,
         known: KnownFares,
-        commands: Mapping[UUID, Evaluation],
-        context: Context,
-    ) -> list[Transition]:
-        first, now = self.available.first_departure, self.available.clock()
-        transitions = []
-        for alert in alerts:
-            command = commands.get(alert.id)
-            unseen, after = (command.unseen, command.after) if command else (None, None)
-            transition = evaluate(
-                alert,
-                known.best(alert.filters, first),
-                unseen,
-                settled=_is_settled(alert, known, after, now),
-                fires=after is None if command else alert.unproven,
-            )
-            if transition != standing(alert):
-                transitions.append(transition)
+        command: Evaluation | None = None,
+        behind: frozenset[Sighting] = frozenset(),
+    ) -> Transition:
+        """What becomes of an alert: on command, or without one because its time has come."""
+        transition = evaluate(
+            alert,
+            known.best(alert.filters, self.available.first_departure),
+            command.unseen if command else None,
+            settled=self._is_settled(alert, known),
+            fires=command.after is None if command else alert.unproven,
+        )
+        late = command is not None and command.after in behind
+        return replace(transition, check=True) if late else transition
+
+    async def _make(self, transaction: ShardTransaction, transitions: Sequence[Transition], context: Context) -> None:
         self.claims.failpoints.hit("alert_worker.evaluated")
-        await self.claims.make(transaction, transitions, (), now, context)
-        return transitions
+        moved = [transition for transition in transitions if transition != standing(transition.alert)]
+        await self.claims.make(transaction, moved, (), self.available.clock(), context)
 
     async def _known(self, alerts: Sequence[LockedAlert], transaction: ShardTransaction) -> KnownFares:
         return await self.available.wanted_by([alert.filters for alert in alerts], transaction.rates.amounts)
 
     async def _undecided(self, transaction: ShardTransaction, due: Sequence[LockedAlert]) -> list[LockedAlert]:
-        """Leave out the alerts whose watched fare alone says that nothing is to be done: a board is enough."""
+        """Leave out alerts that were proven before and whose watched fare says that nothing is to be done."""
         watched = [alert.watched[0] for alert in due if alert.watched]
         keys = np.unique(np.array(watched, dtype=np.uint64))
         known = await self.available.on(keys, transaction.rates.amounts)
-        return [alert for alert in due if not _stands_between(alert, known)]
+        return [alert for alert in due if alert.unproven or not _stands_between(alert, known)]
+
+    def _is_settled(self, alert: LockedAlert, known: KnownFares) -> bool:
+        """Whether the boards show the watched fare as it was when last seen, or later, or it must be gone.
+
+        That it is merely not there may mean that the boards were lost.
+        """
+        if alert.watched is None:
+            return True
+        fare = known.of(*alert.watched)
+        if fare is not None:
+            return fare.observed_at >= alert.watched_at
+        departed = unpack_board(alert.watched[0]).departure_date < self.available.first_departure
+        return departed or alert.watched_at < self.available.stale_before
 
     def _count(self, shard: int, transitions: Sequence[Transition]) -> None:
         self.claims.failpoints.hit("alert_worker.evaluations_committed")
@@ -134,19 +143,6 @@ class Evaluator:
 
 def _unseen(command: Evaluation) -> int:
     return command.unseen.fire_seq if command.unseen else 0
-
-
-def _is_settled(alert: LockedAlert, known: KnownFares, after: Sighting | None, now: datetime) -> bool:
-    """Whether what fired the alert last is on its board: long since, or the fare has been seen there again."""
-    if alert.last_fired_at is None or now >= alert.last_fired_at + CHECK_AFTER:
-        return True
-    return after is not None and (after.board, after.fare) == alert.watched and _shows(known, after)
-
-
-def _shows(known: KnownFares, sighting: Sighting) -> bool:
-    """Whether the board shows this sighting of the fare, or a later one."""
-    fare = known.of(sighting.board, sighting.fare)
-    return fare is not None and fare.observed_at >= sighting.observed_at.timestamp() * 1000
 
 
 def _stands_between(alert: LockedAlert, known: KnownFares) -> bool:

@@ -13,7 +13,6 @@ from services.alert_worker.parts import Falls, Part
 from services.alert_worker.transitions import FareKeys, LockedAlert, Transition
 from shared.alerts.filters import Filters
 from shared.alerts.rules import CHECK_AFTER, Rule
-from shared.messages.fare_key import fare_name, unpack_board, unpack_fare
 from shared.money import Rates
 from shared.rates.reconversion import ArmedPrices, reconverted
 from shared.shards import ShardTransaction
@@ -69,16 +68,18 @@ WHERE state = 'active' AND watched_board = ANY ($1::bigint[])
 
 _WRITE: Final = """
 UPDATE alerts
-SET initial_price = new.initial_price, armed_price = new.armed_price, rates_date = $12,
+SET initial_price = new.initial_price, armed_price = new.armed_price, rates_date = $13,
     state = new.state, fire_seq = new.fire_seq,
-    watched_board = new.watched_board, watched_fare = new.watched_fare,
+    watched_board = new.watched_board, watched_fare = new.watched_fare, watched_at = new.watched_at,
     check_at = coalesce(new.check_at, alerts.check_at),
     last_price = coalesce(new.price, last_price), last_fare = coalesce(new.fare, last_fare),
-    last_fired_at = CASE WHEN new.price IS NULL THEN last_fired_at ELSE $11 END, updated_at = $11
+    last_fired_at = CASE WHEN new.price IS NULL THEN last_fired_at ELSE $12 END, updated_at = $12
 FROM unnest(
     $1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::int[], $6::bigint[], $7::bigint[], $8::timestamptz[],
-    $9::bigint[], $10::text[]
-) AS new (id, initial_price, armed_price, state, fire_seq, watched_board, watched_fare, check_at, price, fare)
+    $9::bigint[], $10::text[], $11::bigint[]
+) AS new (
+    id, initial_price, armed_price, state, fire_seq, watched_board, watched_fare, check_at, price, fare, watched_at
+)
 WHERE alerts.id = new.id
 """
 
@@ -171,7 +172,7 @@ def _alert(row: asyncpg.Record, own: Rates, used: Rates) -> LockedAlert:
         initial_price=prices.initial,
         armed_price=prices.armed,
         watched=(_unsigned(row["watched_board"]), _unsigned(row["watched_fare"])) if watched else None,
-        last_fired_at=row["last_fired_at"],
+        watched_at=row["watched_at"] or 0,
         unproven=row["check_at"] is not None and row["check_at"] <= row["updated_at"] + CHECK_AFTER,
     )
 
@@ -189,7 +190,8 @@ def _row(transition: Transition, now: datetime) -> tuple[object, ...]:
         _signed(fare),
         now + CHECK_AFTER if transition.check else None,
         firing.price if firing else None,
-        fare_name(unpack_board(firing.keys[0]), unpack_fare(firing.keys[1])) if firing else None,
+        firing.name if firing else None,
+        transition.watched_at if transition.watched else None,
     )
 
 

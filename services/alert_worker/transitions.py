@@ -1,12 +1,12 @@
 """What becomes of an alert: the row as it is locked, and the row as it is to be. Pure."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
 from shared.alerts.filters import Filters
 from shared.alerts.rules import UNSET, Rule
+from shared.messages.fare_key import fare_name, unpack_board, unpack_fare
 
 State = Literal["active", "paused", "fired", "expired"]
 FareKeys = tuple[int, int]  # packed: of the board, of the fare
@@ -17,6 +17,8 @@ class LockedAlert:
     """An alert that nobody else changes as long as the transaction lasts. Prices are reference amounts.
 
     Attributes:
+        watched: the fare that keeps its armed price below the initial one.
+        watched_at: when that was seen at its price, in ms since 1970.
         unproven: it was written a short while ago, and no second evaluation has shown yet that no fare changed
             unseen meanwhile.
     """
@@ -31,7 +33,7 @@ class LockedAlert:
     initial_price: int
     armed_price: int
     watched: FareKeys | None
-    last_fired_at: datetime | None
+    watched_at: int
     unproven: bool
 
     @property
@@ -58,6 +60,11 @@ class Firing:
     previous: int | None = None
     source: str | None = None
 
+    @property
+    def name(self) -> str:
+        """The fare in words."""
+        return fare_name(unpack_board(self.keys[0]), unpack_fare(self.keys[1]))
+
 
 @dataclass(frozen=True, slots=True)
 class Transition:
@@ -78,6 +85,7 @@ class Transition:
     firing: Firing | None = None
     reached: int | None = None
     check: bool = False
+    watched_at: int = 0
 
     @property
     def fire_seq(self) -> int:
@@ -87,7 +95,9 @@ class Transition:
 
 def standing(alert: LockedAlert) -> Transition:
     """The alert stays as it is."""
-    return Transition(alert, alert.initial_price, alert.armed_price, alert.state, alert.watched)
+    return Transition(
+        alert, alert.initial_price, alert.armed_price, alert.state, alert.watched, watched_at=alert.watched_at
+    )
 
 
 def learn(alert: LockedAlert, baseline: int) -> Transition:
@@ -111,6 +121,7 @@ def fire(now: Transition, firing: Firing) -> Transition:
         armed_price=armed,
         state="fired" if done else now.state,
         watched=firing.keys if rule.recovers else None,
+        watched_at=firing.observed_at,
         firing=firing,
         reached=now.armed_price,
         check=not done,

@@ -86,6 +86,7 @@ def _edited(old: StoredAlert, planned: Plan, transaction: ShardTransaction) -> F
     return armed(planned, transaction.rates) | {
         "watched_board": None,
         "watched_fare": None,
+        "watched_at": None,
         "revision": old.row["revision"] + 1,
         "state": "active" if old.row["state"] in _OVER else old.row["state"],
     }

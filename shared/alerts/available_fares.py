@@ -39,6 +39,11 @@ class AvailableFares:
         """The first day of departure that counts now."""
         return first_departure(self.clock())
 
+    @property
+    def stale_before(self) -> int:
+        """A fare last seen before this instant, in ms since 1970, does not count."""
+        return int((self.clock() - self.lifetime).timestamp() * 1000)
+
     async def wanted_by(self, filters: Iterable[Filters], amounts: ReferenceAmounts) -> KnownFares:
         """All fares on the boards that any of these alerts wants something of.
 
@@ -51,10 +56,9 @@ class AvailableFares:
 
     async def on(self, keys: Keys, amounts: ReferenceAmounts) -> KnownFares:
         """All fares on these boards, given in ascending order; raises as above."""
-        stale_before = int((self.clock() - self.lifetime).timestamp() * 1000)
         chunks = [keys[start : start + _BOARDS_A_CALL] for start in range(0, len(keys), _BOARDS_A_CALL)]
         return KnownFares.joined(
-            [KnownFares.on(chunk, await self._read(chunk), amounts, stale_before) for chunk in chunks]
+            [KnownFares.on(chunk, await self._read(chunk), amounts, self.stale_before) for chunk in chunks]
         )
 
     async def behind(self, sightings: Iterable[Sighting]) -> frozenset[Sighting]:

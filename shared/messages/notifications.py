@@ -144,12 +144,13 @@ _DECODERS: Final[Mapping[str, msgspec.json.Decoder[Notice]]] = {
 }
 
 
-def notification_id(alert_id: UUID, revision: int, fire_seq: int) -> UUID:
+def notification_id(alert_id: UUID, revision: int, fire_seq: int, fare: str, price: int) -> UUID:
     """Return the id of an alert's nth firing: the same one whenever a rolled back claim is repeated.
 
-    The revision is in it because an edit between the two makes the repeat a firing of another wish.
+    A claim that takes the number of one that was rolled back may be of another wish (hence the revision), or of
+    another fare or price (hence the fare's key and its quoted price): its user has not been told of that yet.
     """
-    return uuid5(alert_id, f"fire:{revision}:{fire_seq}")
+    return uuid5(alert_id, f"fire:{revision}:{fire_seq}:{fare}:{price}")
 
 
 def expiry_id(alert_id: UUID, revision: int) -> UUID:

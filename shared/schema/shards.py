@@ -68,6 +68,7 @@ alerts = Table(
     # The fare that holds its armed price below the initial one, as packed keys with the sign of a bigint.
     Column("watched_board", BigInteger),
     Column("watched_fare", BigInteger),
+    Column("watched_at", BigInteger),  # when it was seen at that price, in ms since 1970
     Column("check_at", DateTime(timezone=True)),  # when to evaluate it once more
     CheckConstraint("departure_from <= departure_to", name="departure"),
     CheckConstraint(

@@ -11,10 +11,17 @@ from fractions import Fraction
 from math import floor
 from typing import NamedTuple
 
-from tests.integration.alert_world import AIRPORTS, Board, Offer, Wish
+from tests.integration.alert_world import AIRPORTS, LIFETIME, Board, Offer, Wish
 from tests.integration.board_model import Change, Fare, Rates, Row, is_ahead, to_euros
 
 UNSET = 2**63 - 1
+
+
+class Watched(NamedTuple):
+    """The fare that keeps an alert from its initial price, and the observation of it that counts."""
+
+    fare: Fare
+    observed_at: datetime
 
 
 @dataclass(frozen=True)
@@ -27,7 +34,7 @@ class Alert:
     fire_seq: int = 0
     last_price: int | None = None
     last_fare: str | None = None
-    fired_at: datetime | None = None
+    watched: Watched | None = None
 
 
 class Told(NamedTuple):
@@ -85,6 +92,7 @@ class Alerts:
             armed=armed,
             state=state,
             revision=alert.revision + 1,
+            watched=None,
         )
         return True
 
@@ -111,37 +119,40 @@ class Alerts:
                 if alert.armed == UNSET:
                     moves[name] = _learn(alert, self._in_euros(cheapest)), None
                 else:
-                    moves[name] = self._fire(name, alert, cheapest.fare, cheapest.price, cheapest.previous, now)
+                    seen = Watched(cheapest.fare, cheapest.observed_at)
+                    moves[name] = self._fire(name, alert, seen, cheapest.price, cheapest.previous)
         return moves
 
     def evaluate(
-        self, name: str, boards: Mapping[Fare, Row], now: datetime, undo: Undo | None, *, settled: bool, fires: bool
+        self, name: str, boards: Mapping[Fare, Row], now: datetime, undo: Undo | None, *, fires: bool
     ) -> Moves:
         """Undo what nobody was told of, learn the baseline, re-arm, and fire if a fare is cheap enough.
 
-        It is not armed again before the boards show what fired it last, and fires only where a fall may have been
-        missed: else rates alone have brought a fare so low.
+        It is not armed again before the boards show what it watches as that was last seen, and fires only where a
+        fall may have been missed: else rates alone have brought a fare so low.
         """
         before = alert = self.alerts[name]
         if undo and (undo.revision, undo.fire_seq) == (alert.revision, alert.fire_seq):
             state = "active" if alert.state == "fired" else alert.state
-            alert = replace(alert, armed=max(alert.armed, undo.armed), state=state)
+            armed = min(max(alert.armed, undo.armed), alert.initial)
+            alert = replace(alert, armed=armed, state=state, watched=alert.watched if armed < alert.initial else None)
         best = self.best(alert.wish, boards)
         if alert.state == "active" and best:
             price, fare = best
             if alert.armed == UNSET:
                 return {name: (_learn(alert, price), None)}
-            if settled and recovers(alert.wish) and alert.armed < alert.initial < price:
-                alert = replace(alert, armed=alert.initial)
+            seen = Watched(fare, boards[fare].observed_at)
+            if is_settled(before, boards, now):
+                alert = _recovered(alert, price, seen)
             if fires and price <= alert.armed:
-                return {name: self._fire(name, alert, fare, boards[fare].price, None, now)}
+                return {name: self._fire(name, alert, seen, boards[fare].price, None)}
         return {name: (alert, None)} if alert != before else {}
 
     def expire(self, now: datetime) -> Moves:
-        first = (now - timedelta(hours=12)).date()
+        first = first_day(now)
         return {
             name: (
-                replace(alert, state="expired"),
+                replace(alert, state="expired", watched=None),
                 Ended(name, alert.revision) if alert.state == "active" else None,
             )
             for name, alert in self.alerts.items()
@@ -151,8 +162,7 @@ class Alerts:
     def load(self, rates: Rates) -> None:
         """A target becomes what it is worth now; what follows from prices that fired moves with its currency."""
         for name, alert in self.alerts.items():
-            # The driver lets what was fired before be long ago.
-            self.alerts[name] = replace(self._converted(alert, rates), fired_at=None)
+            self.alerts[name] = self._converted(alert, rates)
         self.rates = rates
 
     def commit(self, moves: Moves) -> None:
@@ -184,10 +194,8 @@ class Alerts:
         # Rates may have lifted the armed price above what the fare was.
         return alert.armed <= max(before, int(before * self.reach.get(alert.wish.route, 1)))
 
-    def _fire(
-        self, name: str, alert: Alert, fare: Fare, price: int, previous: int | None, now: datetime
-    ) -> tuple[Alert, Told]:
-        reference = self.in_euros(fare, price)
+    def _fire(self, name: str, alert: Alert, seen: Watched, price: int, previous: int | None) -> tuple[Alert, Told]:
+        fare, reference = seen.fare, self.in_euros(seen.fare, price)
         once = alert.wish.rearm == "once"
         fired = replace(
             alert,
@@ -196,7 +204,7 @@ class Alerts:
             fire_seq=alert.fire_seq + 1,
             last_price=reference,
             last_fare=_text(fare),
-            fired_at=now,
+            watched=seen if recovers(alert.wish) else None,
         )
         told = Told(name, alert.revision, fired.fire_seq, _text(fare), price, reference, alert.armed, previous)
         return fired, told
@@ -229,6 +237,31 @@ def wants(wish: Wish, board: Board, offer: Offer) -> bool:
 
 def recovers(wish: Wish) -> bool:
     return wish.kind != "new_low" and wish.rearm == "recovery"
+
+
+def is_settled(alert: Alert, boards: Mapping[Fare, Row], now: datetime) -> bool:
+    """Whether the boards show what is watched as it was last seen, or later, or it must be gone."""
+    if alert.watched is None:
+        return True
+    fare, observed_at = alert.watched
+    if fare in boards:
+        return boards[fare].observed_at >= observed_at
+    return fare[0].departure < first_day(now) or observed_at < now - LIFETIME
+
+
+def first_day(now: datetime) -> date:
+    """The first day of departure that is not over wherever one may be."""
+    return (now - timedelta(hours=12)).date()
+
+
+def _recovered(alert: Alert, price: int, best: Watched) -> Alert:
+    """An alert that waits for its initial price again if all fares are above that; else it watches the cheapest."""
+    if not recovers(alert.wish) or alert.armed >= alert.initial:
+        return alert
+    if price > alert.initial:
+        return replace(alert, armed=alert.initial, watched=None)
+    known = alert.watched is not None and alert.watched.fare == best.fare
+    return alert if known else replace(alert, watched=best)
 
 
 def _wants_return(wish: Wish, departure: date, back: date | None) -> bool:

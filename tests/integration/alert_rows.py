@@ -241,3 +241,9 @@ def published_changes(broker: FakeBroker) -> list[Document]:
     """The changes that a price worker has published."""
     bodies = [message.body for message in broker.published if message.exchange == CHANGES_EXCHANGE.name]
     return [row for body in bodies for row in decode(CHANGES, body, ARROW).rows.to_pylist()]
+
+
+def told_of(notice: Notice) -> tuple[str, int]:
+    """The fare and the price that a firing tells of, which are in its id."""
+    assert isinstance(notice, Notification)
+    return notice.fare_key, notice.fare.price

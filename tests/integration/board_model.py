@@ -47,7 +47,8 @@ class Work:
 class Boards:
     rows: dict[Fare, Row] = field(default_factory=dict)
     versions: dict[Board, int] = field(default_factory=dict)
-    changed_at: dict[Fare, datetime] = field(default_factory=dict)  # when a price worker last told of a change
+    changed_at: dict[Fare, datetime] = field(default_factory=dict)  # when a price worker last told of it
+    fell_at: dict[Fare, datetime] = field(default_factory=dict)  # the same of falls and first sights
 
     def begin(self, batch: list[Sighting], made_at: datetime, now: datetime, rates: Rates) -> Work:
         """Compare a batch with the boards as they are now."""
@@ -108,6 +109,8 @@ class Boards:
             change = Change(fare, price, reference, observed_at, row.price if row else None, then)
             work.changes.append(change)
             self.changed_at[fare] = work.now
+            if change.fell:
+                self.fell_at[fare] = work.now
 
 
 def is_ahead(seen: Sighting | Change, now: datetime) -> bool:

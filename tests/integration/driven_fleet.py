@@ -38,6 +38,7 @@ from shared.failpoints import Failpoints
 from shared.fakes import FakeAcknowledger, FakeBroker
 from shared.messages.batches import ARROW, encode
 from shared.messages.fares import FARES
+from shared.messages.notifications import Notification
 from shared.money import Rates
 from shared.rates.in_redis import RatesInRedis
 from shared.schema.accounts import notifications
@@ -85,6 +86,11 @@ class Phones:
 
     def __init__(self) -> None:
         self.pushes: list[Push] = []
+
+    @property
+    def prices(self) -> list[int]:
+        """The quoted prices of the firings that it told of, in order."""
+        return [push.notice.fare.price for push in self.pushes if isinstance(push.notice, Notification)]
 
     async def send(self, pushes: Sequence[Push]) -> Sequence[Outcome]:
         self.pushes += pushes

@@ -13,7 +13,7 @@ from shared.messages.changes import CHANGES as CHANGES_CONTRACT
 from shared.messages.evaluations import Evaluation
 from shared.messages.fare_key import unpack_board, unpack_fare
 from shared.messages.notifications import Notice, Notification
-from tests.integration.alert_model import Ended, Told, Undo
+from tests.integration.alert_model import Ended, Told, Undo, Watched
 from tests.integration.alert_world import Board, Offer
 from tests.integration.board_model import Change, Fare
 from tests.integration.driven_fleet import Message
@@ -80,7 +80,8 @@ def fare_of(notice: Notification) -> Fare:
 
 
 def key_of(content: Told | Ended) -> tuple[Any, ...]:
-    return content[:3] if isinstance(content, Told) else tuple(content)
+    """What the id of a notice is made of."""
+    return content[:5] if isinstance(content, Told) else tuple(content)
 
 
 def state_of(row: SqlRow[Any]) -> tuple[Any, ...]:
@@ -93,11 +94,13 @@ def state_of(row: SqlRow[Any]) -> tuple[Any, ...]:
         row.fire_seq,
         row.last_price,
         row.last_fare,
+        watched_by(row),
     )
 
 
-def watched_by(row: SqlRow[Any]) -> Fare | None:
+def watched_by(row: SqlRow[Any]) -> Watched | None:
     if row.watched_board is None:
         return None
     board, fare = row.watched_board % 2**64, row.watched_fare % 2**64
-    return Board(*unpack_board(board)), Offer(*unpack_fare(fare))
+    observed_at = datetime.fromtimestamp(row.watched_at / 1000, UTC)
+    return Watched((Board(*unpack_board(board)), Offer(*unpack_fare(fare))), observed_at)

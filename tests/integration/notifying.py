@@ -120,7 +120,7 @@ def fired(user: UUID, *, at: datetime = NOW, fare: Fare = FARE, route: str = "BC
     """The first firing of a new alert of theirs."""
     alert = uuid4()
     return Notification(
-        id=notification_id(alert, 0, 1),
+        id=notification_id(alert, 0, 1, f"{fare}", fare.price),
         alert_id=alert,
         user_id=user,
         fire_seq=1,

@@ -27,6 +27,7 @@ from tests.integration.alert_rows import (
     fare,
     keys_of,
     store_alerts,
+    told_of,
 )
 from tests.integration.conftest import SHARDS
 from tests.integration.crashing import CrashError, Crashing
@@ -61,7 +62,7 @@ async def test_a_command_that_is_repeated_after_a_crash_claims_once(stage: Stage
         await crashing.evaluate_alert(armed)
     await stage.evaluate_alert(armed)
     assert (await stage.alert(armed)).fire_seq == 1
-    assert {notice.id for notice in stage.told} == {notification_id(armed, 0, 1)}
+    assert {notice.id for notice in stage.told} == {notification_id(armed, 0, 1, *told_of(stage.told[0]))}
 
 
 async def commands_for_two_shards(engines: Sequence[AsyncEngine]) -> tuple[Evaluation, Evaluation]:

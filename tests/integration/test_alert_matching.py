@@ -28,6 +28,7 @@ from tests.integration.alert_rows import (
     keys_of,
     store_alerts,
     stored_alerts,
+    told_of,
     watching,
 )
 from tests.integration.conftest import Probe
@@ -76,7 +77,7 @@ async def test_a_notification_tells_what_fired_and_arrives_in_its_queue(
     message = await probe.next(NOTIFICATIONS_STANDARD.name)
     (notification,) = notifications.decode(message.body, message.content_type).notices
     assert isinstance(notification, Notification)
-    assert notification.id == notification_id(armed, 7, 1)
+    assert notification.id == notification_id(armed, 7, 1, *told_of(notification))
     assert message.headers["cycle"] == "c1"
     assert (notification.revision, notification.fire_seq, notification.route) == (7, 1, ROUTE)
     assert (notification.fare.price, notification.previous_price) == (9_000, 12_000)

@@ -33,6 +33,7 @@ from tests.integration.alert_rows import (
     change,
     fired_alerts,
     store_alerts,
+    told_of,
 )
 from tests.integration.conftest import SHARDS
 from tests.integration.crashing import CrashError, Crashing
@@ -52,7 +53,7 @@ async def test_a_claim_is_rolled_back_when_its_notification_is_not_confirmed(sta
     assert await fired_alerts(stage.engines) == {}
     stage.broker.there = True
     await stage.match(change(9_000, 12_000))
-    assert [notice.id for notice in stage.told] == [notification_id(armed, 0, 1)]
+    assert [notice.id for notice in stage.told] == [notification_id(armed, 0, 1, *told_of(stage.told[0]))]
 
 
 @pytest.mark.parametrize("point", ["matched", "notifications_confirmed", "claims_committed"])
@@ -64,7 +65,7 @@ async def test_a_batch_that_is_repeated_after_a_crash_claims_once(stage: Stage, 
         await crashing.match(change(9_000, 12_000))
     assert await stage.match(change(9_000, 12_000)) == Done()
     assert await fired_alerts(stage.engines) == {armed: (1, 8_820)}
-    assert {notice.id for notice in stage.told} == {notification_id(armed, 0, 1)}
+    assert {notice.id for notice in stage.told} == {notification_id(armed, 0, 1, *told_of(stage.told[0]))}
 
 
 async def test_two_batches_with_the_same_alerts_in_opposite_orders_claim_each_once(

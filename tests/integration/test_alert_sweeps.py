@@ -123,22 +123,23 @@ class CountedBoards(BoardStore):
     ("watched", "boards_read"),
     [(9_000, 1), (10_000, 1), (10_001, 55), (8_820, 55), (None, 55)],
 )
-async def test_an_alert_whose_watched_fare_says_enough_costs_one_board(
+async def test_once_a_day_an_alert_whose_watched_fare_says_enough_costs_one_board(
     stage: Stage, watched: int | None, boards_read: int
 ) -> None:
     """Armed at 8,820 after 9,000 and at first at 10,000: in between there is nothing to be done."""
     if watched:
         await stage.see(fare(watched))
     window: Document = {"departure_from": DAY, "departure_to": DAY + timedelta(days=2)}
+    daily: Document = {"updated_at": NOW - timedelta(days=1), "check_at": NOW}
     await store_alerts(
         stage.engines,
-        alert_row(armed_price=8_820, initial_price=10_000, fire_seq=1, **watching(fare(0)), **window),
+        alert_row(armed_price=8_820, initial_price=10_000, fire_seq=1, **watching(fare(0)), **window, **daily),
     )
     counted = CountedBoards(stage.boards)
     sweeping = Stage(stage.engines, counted, broker=stage.broker)
     assert await sweeping.once_more() == 1
     assert len(counted.asked) == boards_read
-    assert stage.prices_told == [watched] * (watched == 8_820)
+    assert stage.told == []
 
 
 async def test_workers_side_by_side_share_the_alerts_that_are_due(stage: Stage) -> None:

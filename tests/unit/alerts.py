@@ -32,7 +32,7 @@ def alert(armed: int = 10_000, **more: object) -> LockedAlert:
         "initial_price": armed,
         "armed_price": armed,
         "watched": None,
-        "last_fired_at": None,
+        "watched_at": 0,
         "unproven": False,
     }
     usual.update(more)

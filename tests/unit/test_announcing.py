@@ -31,7 +31,7 @@ def announced(board: Board = BOARD, fare: Fare = FARE, **more: object) -> Notifi
 
 def test_a_notification_tells_of_the_fare_and_the_firing() -> None:
     assert announced() == Notification(
-        id=notification_id(ALERT, 2, 4),
+        id=notification_id(ALERT, 2, 4, "JFK-LHR:2026-12-24:BA117@18:25:economy:0:USD", 39_900),
         alert_id=ALERT,
         user_id=TRAVELLER,
         revision=2,

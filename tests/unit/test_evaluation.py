@@ -58,22 +58,26 @@ def test_a_fare_at_or_below_the_armed_price_fires_and_one_above_does_not(rule: R
 
 
 @pytest.mark.parametrize(
-    ("price", "flight", "armed", "watched", "check"),
+    ("price", "flight", "armed", "watched", "watched_at"),
     [
-        (10_001, 117, 10_000, None, True),
-        (10_001, 118, 10_000, None, True),
-        (10_000, 117, 8_820, keys(117), False),
-        (10_000, 118, 8_820, keys(118), True),
-        (8_821, 118, 8_820, keys(118), True),
+        (10_001, 117, 10_000, None, 0),
+        (10_001, 118, 10_000, None, 0),
+        (10_000, 117, 8_820, keys(117), 0),
+        (10_000, 118, 8_820, keys(118), 1_000),
+        (8_821, 118, 8_820, keys(118), 1_000),
     ],
 )
 def test_an_alert_returns_once_all_fares_are_above_its_initial_price_and_else_watches_the_cheapest(
-    price: int, flight: int, armed: int, watched: FareKeys | None, *, check: bool
+    price: int, flight: int, armed: int, watched: FareKeys | None, watched_at: int
 ) -> None:
     """A fare that is watched anew is looked at once more: it may be rising just now."""
     locked = lowered()
     assert evaluate(locked, best(price, flight), settled=True) == replace(
-        standing(locked), armed_price=armed, watched=watched, check=check
+        standing(locked),
+        armed_price=armed,
+        watched=watched,
+        watched_at=watched_at,
+        check=watched != locked.watched,
     )
 
 

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, date, datetime, timedelta, timezone
+from itertools import product
 from typing import Any
 from uuid import UUID
 
@@ -249,12 +250,13 @@ def test_the_fare_key_names_what_is_priced(changes: dict[str, Any], key: str) ->
 
 
 def test_an_id_is_the_same_at_every_repeat_and_of_one_firing_or_end_only() -> None:
-    assert notification_id(ALERT, 0, 3) == UUID("d25e8fca-3906-504e-b557-bc164943bac9")
+    fare = "JFK-LHR:2026-12-24:BA117@18:25:economy:0:USD"
+    assert notification_id(ALERT, 0, 3, fare, 39_900) == UUID("9efbc643-1070-5b4a-b3fc-544f31ed4ce1")
     assert expiry_id(ALERT, 0) == UUID("a580ae47-e492-5b66-890a-3a5900ffeeb0")
-    alerts, revisions = (ALERT, UUID(int=1)), range(50)
-    firings = {notification_id(alert, revision, seq) for alert in alerts for revision in revisions for seq in revisions}
-    ends = {expiry_id(alert, revision) for alert in alerts for revision in revisions}
-    assert len(firings | ends) == 2 * 50 * 50 + 2 * 50
+    alerts, numbers, told = (ALERT, UUID(int=1)), range(20), [(fare, 39_900), (fare, 39_899), (fare + "9", 39_900)]
+    firings = {notification_id(*each, *what) for each in product(alerts, numbers, numbers) for what in told}
+    ends = {expiry_id(alert, revision) for alert in alerts for revision in numbers}
+    assert len(firings | ends) == 2 * 20 * 20 * 3 + 2 * 20
 
 
 codes = st.from_regex(r"\A[A-Z]{3}\Z")

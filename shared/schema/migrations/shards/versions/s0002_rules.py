@@ -25,6 +25,7 @@ COLUMNS = """
         ADD COLUMN revision integer NOT NULL DEFAULT 0,
         ADD COLUMN watched_board bigint,
         ADD COLUMN watched_fare bigint,
+        ADD COLUMN watched_at bigint,
         ADD COLUMN check_at timestamptz
 """
 
