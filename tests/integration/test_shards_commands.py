@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -124,13 +126,18 @@ def test_a_move_that_was_killed_is_finished_by_the_same_command(data: Path, urls
     assert [asyncio.run(map_of(url)).version for url in urls] == [2, 2, 2, 2]
 
 
-def waiting_process(argument: str) -> "subprocess.Popen[bytes]":
-    """A process with this on its command line that waits to be ended."""
-    code = "import signal; print(flush=True); signal.sigwait([])"
+@contextmanager
+def waiting_process(argument: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """A process with this on its command line that waits to be ended; tests may run where hangups are ignored."""
+    code = "import signal; signal.signal(signal.SIGHUP, signal.SIG_DFL); print(flush=True); signal.sigwait([])"
     process = subprocess.Popen([sys.executable, "-c", code, argument], stdout=subprocess.PIPE)  # noqa: S603  # our own
-    assert process.stdout
-    process.stdout.readline()
-    return process
+    with process:
+        assert process.stdout
+        process.stdout.readline()
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def test_only_processes_that_are_what_the_fleet_says_get_the_hangup() -> None:
@@ -139,4 +146,3 @@ def test_only_processes_that_are_what_the_fleet_says_get_the_hangup() -> None:
         hang_up([Service("alert_worker", pid, "") for pid in (worker.pid, other.pid, 2**22 + 1)])
         assert worker.wait(10) == -signal.SIGHUP
         assert other.poll() is None
-        other.kill()
