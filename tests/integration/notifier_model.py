@@ -63,7 +63,8 @@ class Notifier:
             if record.state == "queued":
                 if not reason:
                     record.pushed += 1
-                    self._note_push(notice)
+                    if marked:
+                        self._note_push(notice)
                 if marked:
                     record.state, record.reason = ("dropped" if reason else "sent"), reason
 
@@ -101,7 +102,10 @@ class Notifier:
         return "fare_gone" if gone else None
 
     def _note_push(self, notice: Notice) -> None:
-        """Nobody is told twice of one price of one fare that has not changed."""
+        """Nobody is told twice of one price of one fare that has not changed.
+
+        A push that a crash kept from being marked does not count: its firing may still be undone.
+        """
         told = self.content_of(notice)
         if not isinstance(told, Told) or not isinstance(notice, Notification):
             return

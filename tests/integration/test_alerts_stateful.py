@@ -1,13 +1,18 @@
 """Whatever travellers, sources and faults do, and in whatever order messages come: alerts are as the model has them.
 
 Compared after every step: the changes, notifications and requests for evaluation that it published, and every
-alert's shard, state, armed and initial price, revision, fire count, last price and fare. The model is told which
-message was handled and at which failpoint the handler ended, so no reordering or repetition need be left out.
+alert's shard, state, armed and initial price, revision, fire count, last price and fare, and watched fare. The
+model is told which message was handled and at which failpoint the handler ended, so no reordering or repetition need
+be left out. It is also told what the sweep finds due, and which of that was written shortly before.
 
 Compared when all has come to rest, that is when every message is delivered and every alert evaluated once more:
-what was recorded and pushed, once each; that what users were told is what was claimed; that no active alert is deaf
-to a fare at or below its armed price, unless rates alone have put it there; and that an alert whose fares are all
-above its initial price again is armed at it.
+what was recorded and pushed, once each; that all that was claimed is recorded; that nobody is told twice of a price
+that has stood since; that no active alert is deaf to a fare at or below its armed price, unless rates alone have put
+it there; and that an alert whose fares are all above its initial price again is armed at it, unless the boards do not
+show yet what it watches, or a daily check has still to find that gone.
+
+Not compared: when alerts are evaluated again; and, where a crash rolled back a claim whose notification was out, the
+previous and the armed price of the record: a repeated claim of the same fare and price keeps the first one's.
 
 `FARELARK_STATEFUL_EXAMPLES` makes it run longer, `FARELARK_STATEFUL_SEED` elsewhere, and `FARELARK_STATEFUL_SHRINK`
 shrinks what it finds, which takes minutes.
