@@ -19,7 +19,7 @@ from tests.real_data import real_file
 
 pytestmark = pytest.mark.timeout(600)
 WIZZ, GFLIGHTS = "fares/wizz_dev.csv.gz", "fares/gflights_dev.csv.gz"
-ALERTS = int(os.environ.get("FARELARK_REPLAY_ALERTS", "1500"))  # 5,000 take a minute more each
+ALERTS = int(os.environ.get("FARELARK_REPLAY_ALERTS", "600"))  # 5,000 take a minute more each
 
 # By alert and device, in order: price, currency and fare.
 Pushes = defaultdict[tuple[str, str], list[tuple[int, str, str]]]

@@ -28,7 +28,7 @@ from tests.e2e.running_fleet import RunningFleet, running_fleet
 
 pytestmark = pytest.mark.timeout(600)
 FARES, ALERTS = 60_000, 1_500
-OUTAGE_SECONDS = float(os.environ.get("FARELARK_OUTAGE_SECONDS", "12"))
+OUTAGE_SECONDS = float(os.environ.get("FARELARK_OUTAGE_SECONDS", "8"))
 AWAY = 1
 
 

@@ -45,7 +45,7 @@ from tests.integration.fleet_servers import FIRST_RATES_DATE
 from tests.integration.side_by_side import AFTER_CHECK
 from tests.integration.stateful_world import World, world
 
-EXAMPLES = int(os.environ.get("FARELARK_STATEFUL_EXAMPLES", "60"))
+EXAMPLES = int(os.environ.get("FARELARK_STATEFUL_EXAMPLES", "40"))
 SEED = os.environ.get("FARELARK_STATEFUL_SEED") or None
 STEPS = 50
 
