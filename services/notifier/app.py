@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from services.notifier.alerts import AlertReader
 from services.notifier.boards import FareReader
-from services.notifier.fcm import FirebaseGateway
+from services.notifier.fcm import MESSAGES_PER_CALL, FirebaseGateway
 from services.notifier.gateway import Gateway
 from services.notifier.handler import NotificationHandler
 from services.notifier.push_log import PushLog
@@ -20,11 +20,12 @@ from shared.errors import ConfigurationError
 from shared.failpoints import Failpoints
 from shared.fare_boards.store import BoardStore
 from shared.health import Health
+from shared.messages.notifications import MAX_NOTICES
 from shared.shards import Shards, refresh_on_hangup
 from shared.topology import NOTIFICATIONS_STANDARD
 
 APPLICATION = "farelark-notifier"  # what the databases see us as
-BATCH_SIZE = 40  # messages: on a quiet day most hold a notice or two, and a full call to FCM takes 500
+BATCH_SIZE = MESSAGES_PER_CALL // MAX_NOTICES  # full messages, to travellers with one device, fill one call to FCM
 
 
 async def serve(settings: NotifierSettings, health: Health, stopping: asyncio.Event) -> None:

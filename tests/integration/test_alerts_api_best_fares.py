@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import numpy as np
 import prometheus_client
 import pytest
+from redis.asyncio import Redis
 
 from services.alerts_api.evaluations import Evaluations
 from shared.broker import Broker, Outgoing
@@ -58,6 +59,7 @@ OFFERS = (
 @pytest.fixture(scope="module")
 def api(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApi]:
     with running_api(settings_over(servers, tmp_path_factory.mktemp("api"))) as api:
+        asyncio.run(clear(servers.redis.url))
         asyncio.run(put_on_board(servers.redis.url, Board("JFK", "LHR", DAY, None), OFFERS))
         asyncio.run(put_on_board(servers.redis.url, Board("JFK", "LHR", DAY, DAY + timedelta(days=7)), OFFERS[2:3]))
         yield api
@@ -68,6 +70,11 @@ def without_redis(servers: Servers, tmp_path_factory: pytest.TempPathFactory) ->
     settings = settings_over(servers, tmp_path_factory.mktemp("api"), redis_url="redis://127.0.0.1:1")
     with running_api(settings) as api:
         yield api
+
+
+async def clear(redis_url: str) -> None:
+    async with Redis.from_url(redis_url) as client:
+        await client.flushall()
 
 
 async def put_on_board(redis_url: str, board: Board, offers: tuple[Offer, ...]) -> None:
