@@ -1,5 +1,6 @@
 """What the boards say of an alert: its baseline, its return to its initial price, a fare that fires it. Pure."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from services.alert_worker.transitions import Firing, LockedAlert, Transition, fire, learn, standing
@@ -8,21 +9,22 @@ from shared.messages.evaluations import Unseen
 
 
 def evaluate(
-    alert: LockedAlert, best: AvailableFare | None, unseen: Unseen | None = None, *, settled: bool, fires: bool = True
+    alert: LockedAlert, best: AvailableFare | None, unseen: Iterable[Unseen] = (), *, settled: bool, fires: bool = True
 ) -> Transition:
     """What becomes of an alert.
 
     Args:
         alert: as it is locked.
         best: the cheapest fare on the boards that it wants. None is no sign of anything: boards may be lost.
-        unseen: a firing to be undone, if it is the alert's last one.
+        unseen: firings to be undone, where they are the alert's last one.
         settled: the boards show what the alert watches as it was last seen. Before that they may show what the fare
             cost before, and an alert that returned to its initial price would be told of the same fall once more.
         fires: a fare that is low enough is told of. Without it only rates can have made it so, since no fall did.
     """
     now = standing(alert)
-    if unseen and (unseen.revision, unseen.fire_seq) == (alert.revision, alert.fire_seq):
-        now = _undo(now, unseen)
+    for each in unseen:
+        if _is_last(alert, each):
+            now = _undo(now, each)
     if now.state != "active" or best is None:
         return now
     if alert.unset:
@@ -32,6 +34,12 @@ def evaluate(
     if fires and best.reference_price <= now.armed_price:
         return fire(now, _firing(best))
     return now
+
+
+def _is_last(alert: LockedAlert, unseen: Unseen) -> bool:
+    """Whether it fired the alert last. Its number alone does not say so: one that was rolled back had the same."""
+    last = (alert.revision, alert.fire_seq, alert.last_fare, alert.last_price)
+    return (unseen.revision, unseen.fire_seq, unseen.fare, unseen.reference_price) == last
 
 
 def _undo(now: Transition, unseen: Unseen) -> Transition:

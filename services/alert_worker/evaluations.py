@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
+from uuid import UUID
 
 import numpy as np
 
@@ -55,12 +56,11 @@ class Evaluator:
             MapMovedError: the shard does not hold one of the buckets.
         """
         behind = await self._behind(commands, _LOOKS if patient else 1)
-        # Of several commands for one alert the last firing counts.
-        wanted = {command.alert_id: command for command in sorted(commands, key=_unseen)}
-        left = [command for command in wanted.values() if patient and command.after in behind]
+        wanted = _by_alert(commands)
+        left = [own[-1] for own in wanted.values() if patient and own[-1].after in behind]
         async with self.shards.transaction(shard, buckets) as transaction:
-            locked = await store.lock(transaction, [id_ for id_, command in wanted.items() if command not in left])
-            alerts = [alert for alert in locked if alert.filters.route == wanted[alert.id].route]
+            locked = await store.lock(transaction, [id_ for id_, own in wanted.items() if own[-1] not in left])
+            alerts = [alert for alert in locked if alert.filters.route == wanted[alert.id][-1].route]
             known = await self._known(alerts, transaction)
             transitions = [self._evaluate(alert, known, wanted[alert.id], behind) for alert in alerts]
             await self._make(transaction, transitions, context)
@@ -94,14 +94,15 @@ class Evaluator:
         self,
         alert: LockedAlert,
         known: KnownFares,
-        command: Evaluation | None = None,
+        commands: Sequence[Evaluation] = (),
         behind: frozenset[Sighting] = frozenset(),
     ) -> Transition:
         """What becomes of an alert: on command, or without one because its time has come."""
+        command = commands[-1] if commands else None
         transition = evaluate(
             alert,
             known.best(alert.filters, self.available.first_departure),
-            command.unseen if command else None,
+            [each.unseen for each in commands if each.unseen],
             settled=self._is_settled(alert, known),
             fires=command.after is None if command else alert.unproven,
         )
@@ -141,8 +142,12 @@ class Evaluator:
         metrics.CLAIMS.labels(self.shards.name(shard)).inc(sum(bool(each.firing) for each in transitions))
 
 
-def _unseen(command: Evaluation) -> int:
-    return command.unseen.fire_seq if command.unseen else 0
+def _by_alert(commands: Sequence[Evaluation]) -> dict[UUID, list[Evaluation]]:
+    """The commands for each alert: the last one counts, but which of them undoes its last firing only its row says."""
+    wanted: dict[UUID, list[Evaluation]] = {}
+    for command in sorted(commands, key=lambda command: command.unseen is not None):
+        wanted.setdefault(command.alert_id, []).append(command)
+    return wanted
 
 
 def _stands_between(alert: LockedAlert, known: KnownFares) -> bool:

@@ -164,7 +164,7 @@ def _alert(row: asyncpg.Record, own: Rates, used: Rates) -> LockedAlert:
     return LockedAlert(
         id=row["id"],
         user_id=row["user_id"],
-        filters=Filters.of(dict(row)),
+        filters=Filters.of(row),
         rule=Rule(row["rule"], row["percent"], row["improvement"], row["rearm"]),
         state=row["state"],
         revision=row["revision"],
@@ -174,6 +174,8 @@ def _alert(row: asyncpg.Record, own: Rates, used: Rates) -> LockedAlert:
         watched=(_unsigned(row["watched_board"]), _unsigned(row["watched_fare"])) if watched else None,
         watched_at=row["watched_at"] or 0,
         unproven=row["check_at"] is not None and row["check_at"] <= row["updated_at"] + CHECK_AFTER,
+        last_fare=row["last_fare"],
+        last_price=row["last_price"],
     )
 
 

@@ -1,6 +1,7 @@
 """What becomes of an alert: the row as it is locked, and the row as it is to be. Pure."""
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 from uuid import UUID
 
@@ -21,6 +22,8 @@ class LockedAlert:
         watched_at: when that was seen at its price, in ms since 1970.
         unproven: it was written a short while ago, and no second evaluation has shown yet that no fare changed
             unseen meanwhile.
+        last_fare: the one that fired it last, in words.
+        last_price: at which that fired it, at the rates of then.
     """
 
     id: UUID
@@ -35,6 +38,8 @@ class LockedAlert:
     watched: FareKeys | None
     watched_at: int
     unproven: bool
+    last_fare: str | None
+    last_price: int | None
 
     @property
     def unset(self) -> bool:
@@ -63,7 +68,12 @@ class Firing:
     @property
     def name(self) -> str:
         """The fare in words."""
-        return fare_name(unpack_board(self.keys[0]), unpack_fare(self.keys[1]))
+        return _name(*self.keys)
+
+
+@lru_cache(maxsize=16_384)  # a claim asks for it more than once
+def _name(board: int, fare: int) -> str:
+    return fare_name(unpack_board(board), unpack_fare(fare))
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,5 +20,11 @@ async def ask_to_undo(broker: Broker, firings: Sequence[Notification]) -> None:
 
 
 def _evaluation(firing: Notification) -> Evaluation:
-    unseen = Unseen(revision=firing.revision, fire_seq=firing.fire_seq, armed_price=firing.armed_price)
+    unseen = Unseen(
+        revision=firing.revision,
+        fire_seq=firing.fire_seq,
+        fare=firing.fare_key,
+        reference_price=firing.reference_price,
+        armed_price=firing.armed_price,
+    )
     return Evaluation(alert_id=firing.alert_id, route=firing.route, unseen=unseen)

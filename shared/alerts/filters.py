@@ -3,11 +3,10 @@
 The alert worker's SQL says the same of alerts by the thousand; a test holds the two together.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, timedelta
 from itertools import product
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +26,12 @@ Ints = npt.NDArray[np.int64]
 def first_departure(now: datetime) -> date:
     """The first day of departure that is still ahead of somebody, somewhere."""
     return (now.astimezone(UTC) - _LAST_ZONE).date()
+
+
+class Row(Protocol):
+    """A row by its columns' names, of whatever library."""
+
+    def __getitem__(self, name: str, /) -> Any: ...  # noqa: ANN401  # as many types as columns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +58,7 @@ class Filters:
     excluded_carriers: list[str] | None = None
 
     @classmethod
-    def of(cls, row: Mapping[str, Any]) -> "Filters":
+    def of(cls, row: Row) -> "Filters":
         """The filters in a row of alerts."""
         return cls(**{name: row[name] for name in _COLUMNS})
 

@@ -16,14 +16,23 @@ JSON: Final = "application/json"
 MAX_EVALUATIONS: Final = 500
 _MAX_BODY_BYTES: Final = 256 * 1024
 
+_DAY: Final = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_OFFER: Final = "[A-Z0-9]{0,8}@([0-9]{2}:[0-9]{2})?:(economy|premium_economy|business|first):[0-7]:[A-Z]{3}"
+
+FareName = Annotated[str, Meta(pattern=rf"\A[A-Z]{{3}}-[A-Z]{{3}}(:{_DAY}){{1,2}}:{_OFFER}\Z")]
 Key = Annotated[int, Meta(ge=0)]
 
 
 class Unseen(msgspec.Struct, frozen=True, kw_only=True):
-    """A firing that its user was not told of: which one, and the armed price that it fired at."""
+    """A firing that its user was not told of: which one, and the armed price that it fired at.
+
+    Its fare and price belong to which one it is: after a crash two firings of an alert may have the same number.
+    """
 
     revision: Revision
     fire_seq: FireSequence
+    fare: FareName
+    reference_price: ReferencePrice
     armed_price: ReferencePrice
 
 

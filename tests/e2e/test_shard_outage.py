@@ -141,7 +141,7 @@ async def check_nobody_was_missed(fleet: RunningFleet) -> None:
     amounts, store = ReferenceAmounts(RATES), BoardStore(fleet.addresses.redis)
     available = AvailableFares(store, DEFAULT_FARE_LIFETIME, lambda: datetime.now(UTC))
     waiting = [row for url in fleet.addresses.shards for row in await rows(url, "SELECT * FROM alerts")]
-    wanted = [(Filters.of(dict(row)), row["armed_price"]) for row in waiting]
+    wanted = [(Filters.of(row), row["armed_price"]) for row in waiting]
     known = await available.wanted_by([filters for filters, _ in wanted], amounts)
     best = [(known.best(filters, available.first_departure), armed) for filters, armed in wanted]
     assert len(best) == ALERTS

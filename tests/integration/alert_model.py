@@ -60,6 +60,8 @@ class Undo(NamedTuple):
 
     revision: int
     fire_seq: int
+    fare: str
+    reference: int
     armed: int
 
 
@@ -132,7 +134,7 @@ class Alerts:
         fall may have been missed: else rates alone have brought a fare so low.
         """
         before = alert = self.alerts[name]
-        if undo and (undo.revision, undo.fire_seq) == (alert.revision, alert.fire_seq):
+        if undo and undo[:4] == (alert.revision, alert.fire_seq, alert.last_fare, alert.last_price):
             state = "active" if alert.state == "fired" else alert.state
             armed = min(max(alert.armed, undo.armed), alert.initial)
             alert = replace(alert, armed=armed, state=state, watched=alert.watched if armed < alert.initial else None)

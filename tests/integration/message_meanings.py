@@ -60,8 +60,10 @@ def content_of(row: SqlRow[Any]) -> Notice:
 
 
 def undo_of(command: Evaluation) -> Undo | None:
-    unseen = command.unseen
-    return Undo(unseen.revision, unseen.fire_seq, unseen.armed_price) if unseen else None
+    firing = command.unseen
+    if firing is None:
+        return None
+    return Undo(firing.revision, firing.fire_seq, firing.fare, firing.reference_price, firing.armed_price)
 
 
 def seen_after(command: Evaluation) -> Seen | None:

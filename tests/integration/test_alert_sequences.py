@@ -4,8 +4,6 @@ from dataclasses import replace
 from datetime import timedelta
 from fractions import Fraction
 
-import pytest
-
 from shared.money import Rates
 from shared.topology import NOTIFICATIONS
 from tests.integration.alert_world import BOARDS, DAYS, OFFERS, Sighting, Wish
@@ -79,7 +77,6 @@ def test_what_is_claimed_is_told_also_where_a_crash_had_told_of_another_fare(wor
     world.do(sequence())
 
 
-@pytest.mark.xfail(strict=True, reason="what is undone is known by its number only, which two firings may share")
 def test_a_firing_is_not_undone_by_what_a_rolled_back_one_of_its_number_came_to(world: World) -> None:
     """The fare of the claim that was rolled back has gone when its notification is vetted; the other's has not."""
     both = world.begin()

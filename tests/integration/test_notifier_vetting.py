@@ -143,7 +143,13 @@ def changed(fare: Fare = FARE, **fields: object) -> Fare:
 
 
 def undoing(notice: Notification) -> Evaluation:
-    unseen = Unseen(revision=notice.revision, fire_seq=notice.fire_seq, armed_price=notice.armed_price)
+    unseen = Unseen(
+        revision=notice.revision,
+        fire_seq=notice.fire_seq,
+        fare=notice.fare_key,
+        reference_price=notice.reference_price,
+        armed_price=notice.armed_price,
+    )
     return Evaluation(alert_id=notice.alert_id, route=notice.route, unseen=unseen)
 
 

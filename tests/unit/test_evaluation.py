@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 
 from services.alert_worker.evaluation import evaluate
@@ -14,7 +15,7 @@ from tests.unit.alerts import alert, firing, keys
 
 ONCE = Rule("target", rearm="once")
 LOW, DROP = Rule("new_low"), Rule("drop", percent=10)
-UNSEEN = Unseen(revision=2, fire_seq=3, armed_price=9_500)
+UNSEEN = Unseen(revision=2, fire_seq=3, fare=firing(9_000).name, reference_price=9_000, armed_price=9_500)
 
 
 def best(price: int, flight: int = 117) -> AvailableFare:
@@ -118,6 +119,9 @@ def test_what_does_not_recover_stays_low(rule: Rule) -> None:
         ({"revision": 3}, UNSEEN, 8_820, "active"),
         ({"fire_seq": 4}, UNSEEN, 8_820, "active"),
         ({"fire_seq": 2}, UNSEEN, 8_820, "active"),
+        ({"last_fare": firing(9_000, 118).name}, UNSEEN, 8_820, "active"),
+        ({"last_price": 8_999}, UNSEEN, 8_820, "active"),
+        ({"last_fare": None, "last_price": None}, UNSEEN, 8_820, "active"),
         ({}, None, 8_820, "active"),
     ],
 )
@@ -125,29 +129,37 @@ def test_the_last_firing_is_undone_if_nobody_was_told(
     more: dict[str, Any], unseen: Unseen | None, armed: int, state: str
 ) -> None:
     locked = lowered(**more)
-    after = evaluate(locked, None, unseen, settled=True)
+    after = evaluate(locked, None, [unseen] if unseen else [], settled=True)
     assert (after.armed_price, after.state, after.initial_price, after.firing) == (armed, state, 10_000, None)
     assert after.check == (armed != 8_820)
     assert after.fire_seq == locked.fire_seq, "its number is used up"
 
 
+@pytest.mark.parametrize("places", [(0, 1), (1, 0)])
+def test_of_firings_with_one_number_the_one_that_was_not_rolled_back_is_undone(places: tuple[int, int]) -> None:
+    rolled_back = msgspec.structs.replace(UNSEEN, fare=firing(9_000, 118).name, armed_price=10_000)
+    unseen = [(rolled_back, UNSEEN)[place] for place in places]
+    assert evaluate(lowered(), None, unseen, settled=True).armed_price == 9_500
+
+
 def test_an_alert_that_has_recovered_meanwhile_does_not_sink_again() -> None:
     recovered = alert(10_000)
-    assert evaluate(recovered, None, UNSEEN, settled=True).armed_price == 10_000
+    assert evaluate(recovered, None, [UNSEEN], settled=True).armed_price == 10_000
 
 
 def test_while_an_undone_alert_is_below_its_initial_price_it_goes_on_watching() -> None:
-    assert evaluate(lowered(), None, UNSEEN, settled=True).watched == keys()
-    assert evaluate(lowered(), None, Unseen(revision=2, fire_seq=3, armed_price=10_000), settled=True).watched is None
+    assert evaluate(lowered(), None, [UNSEEN], settled=True).watched == keys()
+    from_initial = msgspec.structs.replace(UNSEEN, armed_price=10_000)
+    assert evaluate(lowered(), None, [from_initial], settled=True).watched is None
 
 
 def test_what_is_there_after_an_undone_firing_fires_at_the_price_from_before() -> None:
-    fired = evaluate(lowered(state="fired", rule=ONCE), best(9_400), UNSEEN, settled=True)
+    fired = evaluate(lowered(state="fired", rule=ONCE), best(9_400), [UNSEEN], settled=True)
     assert (fired.firing, fired.reached, fired.fire_seq, fired.state) == (firing(9_400), 9_500, 4, "fired")
 
 
 def test_an_undone_alert_may_recover_at_once() -> None:
-    after = evaluate(lowered(), best(10_001), UNSEEN, settled=True)
+    after = evaluate(lowered(), best(10_001), [UNSEEN], settled=True)
     assert (after.armed_price, after.watched, after.firing) == (10_000, None, None)
 
 
