@@ -23,7 +23,12 @@ _AWAY = ("08", "53", "57P0", "25006")
 
 
 def open_engine(
-    url: str, *, application: str, pool_size: int, command_timeout: float | None = COMMAND_TIMEOUT_S
+    url: str,
+    *,
+    application: str,
+    pool_size: int,
+    command_timeout: float | None = COMMAND_TIMEOUT_S,
+    ping: bool = True,
 ) -> AsyncEngine:
     """Make the engine of one database; it connects at first use.
 
@@ -32,13 +37,15 @@ def open_engine(
         application: the name under which the server's administrator sees these connections.
         pool_size: the most connections that this process opens.
         command_timeout: seconds after which a statement fails; None waits for ever.
+        ping: make sure of a pooled connection before it is used, at four round trips to the server. Without it the
+            first use after a restart of the server fails, which whoever tries again anyway does not mind.
     """
     return create_async_engine(
         make_url(url).set(drivername="postgresql+asyncpg"),
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=POOL_TIMEOUT_S,
-        pool_pre_ping=True,
+        pool_pre_ping=ping,
         hide_parameters=True,
         connect_args={
             "timeout": CONNECT_TIMEOUT_S,

@@ -83,15 +83,15 @@ class Shards:
         self._rates: dict[tuple[int, date], RatesInUse] = {}
 
     @classmethod
-    def at(cls, urls: Sequence[str], *, application: str, pool_size: int) -> "Shards":
-        """Shards at these addresses; connects at first use.
+    def at(cls, urls: Sequence[str], *, application: str, pool_size: int, ping: bool = True) -> "Shards":
+        """Shards at these addresses, with engines as `open_engine` makes them; connects at first use.
 
         Raises:
             ConfigurationError: there is no shard.
         """
         if not urls:
             raise ConfigurationError("SHARD_URLS must name at least one shard")
-        return cls([open_engine(url, application=application, pool_size=pool_size) for url in urls])
+        return cls([open_engine(url, application=application, pool_size=pool_size, ping=ping) for url in urls])
 
     @property
     def numbers(self) -> range:

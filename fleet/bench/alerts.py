@@ -3,11 +3,14 @@
 A fleet of its own runs alert workers only, on shards full of invented alerts. Changes go through the queue and
 the workers, and as many of the same kind through the same SQL alone, without queue, decoding and notifications:
 the ceiling. Neither profits from its place. The ceiling runs one half before and one half after, for with every
-claim there is less to claim; some changes that do not count come first, for at first there is much more; and all
+claim there is less to claim; as many changes that do not count come first, for at first there is much more; and all
 begin on vacuumed shards with nothing left to write out.
+
+It is the steady speed: the clock starts when a quarter more has gone through, by which time the queue is full.
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -27,7 +30,7 @@ from fleet.bench.synthetic_changes import Changes
 from fleet.chain import Chain, open_chain
 from services.alert_worker.settings import Settings
 from shared.broker import Broker, Outgoing
-from shared.messages.batches import ARROW, MAX_ROWS, encode
+from shared.messages.batches import ARROW, encode
 from shared.messages.changes import CHANGES
 from shared.shards import Shards
 from shared.topology import CHANGES as CHANGES_EXCHANGE
@@ -35,11 +38,13 @@ from shared.topology import CHANGES as CHANGES_EXCHANGE
 ONLY_ALERT_WORKERS: Final = {"notifier": 0, "price_worker": 0, "alerts_api": 0}
 # So a change meets as many alerts whatever the size of the bench.
 _ALERTS_A_ROUTE: Final = 2_000
-_WARM_UP: Final = 2 * MAX_ROWS  # changes for each worker
-_ALERTS_SEED, _CALMING_SEED, _FIRST_SEED, _WARM_UP_SEED, _MEASURED_SEED, _LAST_SEED = range(6)
+_WARM_UP_SHARE: Final = 0.25  # of the changes that count
+_ALERTS_SEED, _CALMING_SEED, _FIRST_SEED, _WHOLE_SEED, _LAST_SEED = range(5)
+_MEASURED: Final = 100  # apart from the seed of what goes before
 _DRAIN_TIMEOUT_S: Final = 1_800.0
-_LOOK_EVERY_S: Final = 0.1
+_LOOK_EVERY_S: Final = 0.05
 _MATCHED: Final = "farelark_changes_matched_total"
+_CLAIMED: Final = "farelark_claims_total"
 # Sweeps evaluate what was claimed once more: what the ceiling claims they shall leave alone.
 _AFTER_THE_BENCH: Final = timedelta(hours=2)
 
@@ -61,11 +66,21 @@ class Run:
     """What some changes took and did; two add up."""
 
     seconds: float
+    changes: int
     claims: int
 
     def __add__(self, other: "Run") -> "Run":
         """Both, one after the other."""
-        return Run(self.seconds + other.seconds, self.claims + other.claims)
+        return Run(self.seconds + other.seconds, self.changes + other.changes, self.claims + other.claims)
+
+    def __sub__(self, earlier: "Run") -> "Run":
+        """What came after."""
+        return Run(self.seconds - earlier.seconds, self.changes - earlier.changes, self.claims - earlier.claims)
+
+    @property
+    def speed(self) -> float:
+        """In changes a second."""
+        return self.changes / self.seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,31 +116,57 @@ async def measure(addresses: Addresses, plan: Plan, say: Say, filled: Callable[[
     """
     now = datetime.now(UTC)
     supply = await _fill(addresses.shards, plan.alerts, now, filled)
-    first, last = plan.changes // 2, plan.changes - plan.changes // 2
+    ceiling = Ceiling(addresses.shards, supply, plan.workers * int(Settings.model_fields["concurrency"].default), now)
     say("letting the alerts fire that are nearest to it")
-    await _ceiling(addresses.shards, supply(_CALMING_SEED, first), plan, now)
+    await ceiling.run(_CALMING_SEED, plan.changes)
     say("running the SQL alone")
-    bare = await _ceiling(addresses.shards, supply(_FIRST_SEED, first), plan, now)
+    bare = await ceiling.run(_FIRST_SEED, plan.changes // 2)
     say("running queue and workers")
-    whole = await _measure(addresses, supply, plan)
+    whole = await _measure(addresses, supply, plan.changes)
     peak = max(_peak_mb(service.pid) for service in addresses.services)
     await _stop_workers(addresses)
     say("running the SQL alone once more")
-    bare += await _ceiling(addresses.shards, supply(_LAST_SEED, last), plan, now)
+    bare += await ceiling.run(_LAST_SEED, plan.changes - plan.changes // 2)
     return Result(
         alerts=plan.alerts,
-        changes=plan.changes,
+        changes=whole.changes,
         shards=len(addresses.shards),
         workers=plan.workers,
         seconds=round(whole.seconds, 3),
-        changes_per_second=round(plan.changes / whole.seconds),
+        changes_per_second=round(whole.speed),
         claims=whole.claims,
         matches_per_second=round(whole.claims / whole.seconds),
-        sql_only_changes_per_second=round(plan.changes / bare.seconds),
+        sql_only_changes_per_second=round(bare.speed),
         sql_only_claims=bare.claims,
-        ratio=round(bare.seconds / whole.seconds, 3),
+        ratio=round(whole.speed / bare.speed, 3),
         worker_peak_mb=peak,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Ceiling:
+    """The SQL alone, as many batches at once as the workers have in work.
+
+    Attributes:
+        shards: their addresses.
+        supply: of changes.
+        at_once: batches.
+        now: when it claims, and more: the sweeps shall leave that alone.
+    """
+
+    shards: Sequence[str]
+    supply: Supply
+    at_once: int
+    now: datetime
+
+    async def run(self, seed: int, changes: int) -> Run:
+        """Run it with so many changes."""
+        warm_up = list(self.supply(seed, _warm_up(changes)))
+        bodies = [*warm_up, *self.supply(seed + _MEASURED, changes)]
+        rehearsal = await rehearse(self.shards, bodies, self.now + _AFTER_THE_BENCH)
+        await _settle(self.shards)
+        seconds = await perform(self.shards, rehearsal.scripts, self.at_once, unmeasured=len(warm_up))
+        return Run(seconds, changes, sum(rehearsal.claims[len(warm_up) :]))
 
 
 async def _fill(urls: Sequence[str], alerts: int, now: datetime, filled: Callable[[int], None]) -> Supply:
@@ -140,41 +181,42 @@ async def _fill(urls: Sequence[str], alerts: int, now: datetime, filled: Callabl
     return lambda seed, count: (encode(CHANGES, batch) for batch in Changes(market, seed, rates, now).batches(count))
 
 
-async def _ceiling(urls: Sequence[str], bodies: Iterable[bytes], plan: Plan, now: datetime) -> Run:
-    """The SQL alone, as many batches at once as the workers have in work."""
-    rehearsal = await rehearse(urls, bodies, now + _AFTER_THE_BENCH)
-    await _settle(urls)
-    at_once = plan.workers * int(Settings.model_fields["concurrency"].default)
-    return Run(await perform(urls, rehearsal.scripts, at_once), rehearsal.claims)
-
-
-async def _measure(addresses: Addresses, supply: Supply, plan: Plan) -> Run:
-    """Queue and workers, which have worked a little before."""
-    bodies = list(supply(_MEASURED_SEED, plan.changes))
-    warm_up = plan.workers * _WARM_UP
+async def _measure(addresses: Addresses, supply: Supply, changes: int) -> Run:
+    """Queue and workers, as long as the queue holds as many changes as count."""
+    warm_up = _warm_up(changes)
+    bodies = [*supply(_WHOLE_SEED, warm_up), *supply(_WHOLE_SEED + _MEASURED, changes)]
+    await _settle(addresses.shards)
     broker = await Broker.connect(addresses.amqp, "bench")
-    async with open_chain(addresses) as chain:
-        await _publish(broker, supply(_WARM_UP_SEED, warm_up))
-        await _matched(chain, warm_up)
-        await _settle(addresses.shards)
-        before = await _claims(addresses.shards)
-        started = time.monotonic()
-        await _publish(broker, bodies)
-        await _matched(chain, warm_up + plan.changes)
-        seconds = time.monotonic() - started
+    async with open_chain(addresses) as chain, asyncio.TaskGroup() as publishing:
+        publishing.create_task(_publish(broker, bodies))
+        async with asyncio.timeout(_DRAIN_TIMEOUT_S):
+            begun, _ = await _looks_around(chain, warm_up)
+            _, ended = await _looks_around(chain, warm_up + changes)
     await broker.close()
-    return Run(seconds, await _claims(addresses.shards) - before)
+    return ended - begun
+
+
+def _warm_up(changes: int) -> int:
+    return math.ceil(changes * _WARM_UP_SHARE)
 
 
 async def _publish(broker: Broker, bodies: Iterable[bytes]) -> None:
     await broker.publish_all(Outgoing("", body, ARROW, exchange=CHANGES_EXCHANGE.name) for body in bodies)
 
 
-async def _matched(chain: Chain, total: int) -> None:
-    """Wait until the workers have matched as many changes in all."""
-    async with asyncio.timeout(_DRAIN_TIMEOUT_S):
-        while (await chain.metrics()).get(_MATCHED, 0) < total:  # noqa: ASYNC110  # other processes count
-            await asyncio.sleep(_LOOK_EVERY_S)
+async def _looks_around(chain: Chain, changes: int) -> tuple[Run, Run]:
+    """What the workers had done by the last look before, and the first after, they had matched so many in all."""
+    before = after = await _look(chain)
+    while after.changes < changes:
+        await asyncio.sleep(_LOOK_EVERY_S)
+        before, after = after, await _look(chain)
+    return before, after
+
+
+async def _look(chain: Chain) -> Run:
+    metrics = await chain.metrics()
+    matched, claims = (int(metrics.get(name, 0)) for name in (_MATCHED, _CLAIMED))
+    return Run(time.monotonic(), matched, claims)
 
 
 async def _settle(urls: Sequence[str]) -> None:
@@ -182,10 +224,6 @@ async def _settle(urls: Sequence[str]) -> None:
     for url in urls:
         await _ask(url, "VACUUM (ANALYZE, INDEX_CLEANUP ON) alerts")
     await _ask(urls[0], "CHECKPOINT")
-
-
-async def _claims(urls: Sequence[str]) -> int:
-    return sum([await _ask(url, "SELECT coalesce(sum(fire_seq), 0)::bigint FROM alerts") for url in urls])
 
 
 async def _ask(url: str, statement: str) -> Any:  # noqa: ANN401  # whatever the statement gives

@@ -43,10 +43,10 @@ Script = dict[int, list[Statement]]
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """What the worker would do with some batches, and how many alerts it would claim."""
+    """What the worker would do with each of some batches, and how many alerts it would claim."""
 
     scripts: list[Script]
-    claims: int
+    claims: list[int]
 
 
 class ForgetfulShards(Shards):
@@ -85,7 +85,7 @@ async def rehearse(urls: Sequence[str], bodies: Iterable[bytes], now: datetime) 
         bodies: the batches.
         now: when it claims; the sweeps look at the alerts once more some time after that.
     """
-    broker, scripts = FakeBroker(), []
+    broker, scripts, claims = FakeBroker(), [], []
     shards = ForgetfulShards(Shards.at(urls, application="bench", pool_size=1).engines)
     handle = ChangesHandler(Claims(broker, Failpoints(None)), shards, lambda: now)
     try:
@@ -93,9 +93,11 @@ async def rehearse(urls: Sequence[str], bodies: Iterable[bytes], now: datetime) 
             shards.script = {}
             await handle([Delivery(body, ARROW, Context(), None, FakeAcknowledger())])
             scripts.append(shards.script)
+            claims.append(sum(map(_notices_in, broker.published)))
+            broker.published.clear()
     finally:
         await shards.close()
-    return Rehearsal(scripts, sum(map(_notices_in, broker.published)))
+    return Rehearsal(scripts, claims)
 
 
 def _notices_in(message: Outgoing) -> int:
@@ -103,8 +105,12 @@ def _notices_in(message: Outgoing) -> int:
     return len(notifications.decode(message.body, message.content_type).notices) if announced else 0
 
 
-async def perform(urls: Sequence[str], scripts: Sequence[Script], at_once: int) -> float:
-    """Run scripts, so many at once and the parts of each side by side; returns the seconds that it takes."""
+async def perform(urls: Sequence[str], scripts: Sequence[Script], at_once: int, *, unmeasured: int) -> float:
+    """Run scripts, so many at once and the parts of each side by side.
+
+    Returns:
+        The seconds that it takes, without those of the first `unmeasured` ones.
+    """
     async with AsyncExitStack() as closing:
         # As the services connect: nothing is prepared beforehand, for a PgBouncer may stand between.
         pools = [
@@ -113,25 +119,24 @@ async def perform(urls: Sequence[str], scripts: Sequence[Script], at_once: int) 
             )
             for url in urls
         ]
-        # A connection's first statements are slow, and the workers' connections have been open for a while.
-        warming_up = [_run(pools[shard], scripts[0][shard], keep=False) for shard in scripts[0] for _ in range(at_once)]
-        await asyncio.gather(*warming_up)
-        remaining = iter(scripts)
+        await _perform_all(pools, scripts[:unmeasured], at_once)
         started = time.monotonic()
-        await asyncio.gather(*(_perform_in_turn(pools, remaining) for _ in range(at_once)))
+        await _perform_all(pools, scripts[unmeasured:], at_once)
         return time.monotonic() - started
+
+
+async def _perform_all(pools: Sequence[asyncpg.Pool], scripts: Sequence[Script], at_once: int) -> None:
+    remaining = iter(scripts)
+    await asyncio.gather(*(_perform_in_turn(pools, remaining) for _ in range(at_once)))
 
 
 async def _perform_in_turn(pools: Sequence[asyncpg.Pool], remaining: Iterator[Script]) -> None:
     for script in remaining:
-        await asyncio.gather(*(_run(pools[shard], statements, keep=True) for shard, statements in script.items()))
+        await asyncio.gather(*(_run(pools[shard], statements) for shard, statements in script.items()))
 
 
-async def _run(pool: asyncpg.Pool, statements: Sequence[Statement], *, keep: bool) -> None:
-    async with pool.acquire() as connection:
-        transaction = connection.transaction()
-        await transaction.start()
+async def _run(pool: asyncpg.Pool, statements: Sequence[Statement]) -> None:
+    async with pool.acquire() as connection, connection.transaction():
         await connection.fetch(_STATE)
         for statement in statements:
             await connection.fetch(statement.query, *statement.arguments)
-        await (transaction.commit() if keep else transaction.rollback())

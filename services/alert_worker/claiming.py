@@ -1,6 +1,6 @@
 """The last steps of everything that moves alerts: publish what follows with confirms, then write the alerts."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -40,32 +40,32 @@ class Claims:
         Raises:
             UnavailableError: the broker has not confirmed; nothing is written.
         """
-        fired = [transition for transition in transitions if transition.firing]
-        await self.announce([notification_of(transition, now) for transition in fired], context)
-        await self._ask(to_evaluate, context)
+        firings = [notification_of(transition, now) for transition in transitions if transition.firing]
+        await self.broker.publish_all([*_announcements(firings, context), *_requests(to_evaluate, context)])
         self.failpoints.hit("alert_worker.notifications_confirmed")
         await store.write(transaction, transitions, now)
 
     async def announce(self, notices: Sequence[Notice], context: Context) -> None:
-        """Publish what users are to be told, several in a message; returns once all is confirmed."""
-        await self.broker.publish_all(
-            Outgoing(
-                exchange=NOTIFICATIONS.name,
-                routing_key=_LANE,
-                body=notifications.encode(notices[start : start + MAX_NOTICES]),
-                content_type=notifications.JSON,
-                headers=context.headers(),
-            )
-            for start in range(0, len(notices), MAX_NOTICES)
+        """Publish what users are to be told; returns once all is confirmed."""
+        await self.broker.publish_all(_announcements(notices, context))
+
+
+def _announcements(notices: Sequence[Notice], context: Context) -> Iterator[Outgoing]:
+    for start in range(0, len(notices), MAX_NOTICES):
+        yield Outgoing(
+            exchange=NOTIFICATIONS.name,
+            routing_key=_LANE,
+            body=notifications.encode(notices[start : start + MAX_NOTICES]),
+            content_type=notifications.JSON,
+            headers=context.headers(),
         )
 
-    async def _ask(self, to_evaluate: Sequence[Evaluation], context: Context) -> None:
-        await self.broker.publish_all(
-            Outgoing(
-                routing_key=ALERTS_EVALUATE.name,
-                body=evaluations.encode(list(to_evaluate[start : start + MAX_EVALUATIONS])),
-                content_type=evaluations.JSON,
-                headers=context.headers(),
-            )
-            for start in range(0, len(to_evaluate), MAX_EVALUATIONS)
+
+def _requests(to_evaluate: Sequence[Evaluation], context: Context) -> Iterator[Outgoing]:
+    for start in range(0, len(to_evaluate), MAX_EVALUATIONS):
+        yield Outgoing(
+            routing_key=ALERTS_EVALUATE.name,
+            body=evaluations.encode(list(to_evaluate[start : start + MAX_EVALUATIONS])),
+            content_type=evaluations.JSON,
+            headers=context.headers(),
         )

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+import numpy as np
 import pyarrow as pa
 import structlog
 
@@ -82,22 +83,27 @@ async def _found(transaction: ShardTransaction, part: Part) -> dict[UUID, list[F
     falls = part.falls(transaction.rates.amounts, transaction.reach)
     found: dict[UUID, list[Fall]] = {}
     if len(falls.position):
-        for alert_id, number in await store.match(transaction.driver, part, falls):
-            found.setdefault(alert_id, []).append(_fall(part, falls, number))
+        matches = await store.match(transaction.driver, part, falls)
+        reaching = _falls(part, falls, [number for _, number in matches])
+        for (alert_id, _), fall in zip(matches, reaching, strict=True):
+            found.setdefault(alert_id, []).append(fall)
     return found
 
 
-def _fall(part: Part, falls: Falls, number: int) -> Fall:
-    position = int(falls.position[number])
-    firing = Firing(
-        keys=part.keys(position),
-        price=int(falls.price[number]),
-        quoted=int(part.price[position]),
-        observed_at=int(part.observed_at[position]),
-        previous=int(part.previous[position]) or None,
-        source=part.rows["source"][position].as_py(),
+def _falls(part: Part, falls: Falls, numbers: Sequence[int]) -> Iterator[Fall]:
+    """The falls of these numbers one by one."""
+    chosen = np.array(numbers, dtype=np.int64)
+    position = falls.position[chosen]
+    firings = map(
+        Firing,
+        zip(part.boards[part.board[position]].tolist(), part.fare[position].tolist(), strict=True),
+        falls.price[chosen].tolist(),
+        part.price[position].tolist(),
+        part.observed_at[position].tolist(),
+        (previous or None for previous in part.previous[position].tolist()),
+        part.sources(position),
     )
-    return Fall(firing, int(falls.ceiling[number]))
+    return map(Fall, firings, falls.ceiling[chosen].tolist())
 
 
 def _to_evaluate(part: Part, watchers: Sequence[tuple[UUID, tuple[int, int]]]) -> list[Evaluation]:

@@ -12,14 +12,17 @@ import pyarrow as pa
 from shared.airports import route_of
 from shared.alerts.rules import UNSET
 from shared.conversion import ReferenceAmounts
+from shared.messages.codes import carrier_of
 from shared.messages.columns import FareColumns
 from shared.messages.fare_key import airports_of, currency_of, split_boards, split_fares
+from shared.messages.integers import integers
 from shared.shard_map import ShardMap, bucket_of
 
 Ints = npt.NDArray[np.int64]
 Keys = npt.NDArray[np.uint64]
 
 _NEVER_SEEN: Final = 0  # as a previous price
+_ELSEWHERE: Final = -1  # as a position
 _HIGHEST_REACHED: Final = 2.0**62  # above every price; more would not fit the column, or be `UNSET`
 
 
@@ -51,7 +54,8 @@ class Part:
     """The changes on one shard's routes, as columns of n, and their b boards.
 
     Attributes:
-        rows: the same changes as a batch.
+        batch: all valid changes of the message.
+        row: which rows of the batch these are.
         boards: the packed keys of the boards.
         places: of each board.
         departure: of each board, in days since 1970.
@@ -64,7 +68,8 @@ class Part:
         observed_at: in ms since 1970.
     """
 
-    rows: pa.RecordBatch
+    batch: pa.RecordBatch
+    row: Ints
     boards: Keys
     places: list[Place]
     departure: Ints
@@ -76,6 +81,33 @@ class Part:
     reference: Ints
     previous_reference: Ints
     observed_at: Ints
+
+    @property
+    def rows(self) -> pa.RecordBatch:
+        """The same changes as a batch."""
+        return self.batch.take(pa.array(self.row))
+
+    def on(self, boards: Ints) -> "Part":
+        """Only the changes on these boards, given by position in ascending order."""
+        new_position = np.full(len(self.boards), _ELSEWHERE)
+        new_position[boards] = np.arange(len(boards))
+        board = new_position[self.board]
+        here = np.flatnonzero(board != _ELSEWHERE)
+        return Part(
+            batch=self.batch,
+            row=self.row[here],
+            boards=self.boards[boards],
+            places=[self.places[i] for i in boards.tolist()],
+            departure=self.departure[boards],
+            returning=self.returning[boards],
+            board=board[here],
+            fare=self.fare[here],
+            price=self.price[here],
+            previous=self.previous[here],
+            reference=self.reference[here],
+            previous_reference=self.previous_reference[here],
+            observed_at=self.observed_at[here],
+        )
 
     @property
     def buckets(self) -> set[int]:
@@ -94,6 +126,11 @@ class Part:
     def route(self, position: int) -> str:
         """The route of a change."""
         return self.places[self.board[position]].route
+
+    def sources(self, position: Ints) -> list[str]:
+        """Who saw the fares of these changes."""
+        sources: list[str] = self.batch["source"].take(pa.array(self.row[position])).to_pylist()
+        return sources
 
     def falls(self, amounts: ReferenceAmounts, reach: float) -> Falls:
         """What fell, at these rates.
@@ -121,38 +158,39 @@ class Part:
     def filtered(self, position: Ints) -> tuple[Ints, Ints, list[str]]:
         """What filters ask of the changes at these positions: cabin, stops, and carrier or nothing."""
         parts = split_fares(self.fare[position])
-        carriers = self.rows["carrier"].fill_null("").take(pa.array(position))
-        return parts.cabin, parts.stops, carriers.to_pylist()
+        return parts.cabin, parts.stops, [carrier_of(code) or "" for code in parts.carrier.tolist()]
 
 
 def parts_by_shard(changes: FareColumns, shard_map: ShardMap) -> Iterator[tuple[int, Part]]:
     """Part valid changes by the shard that holds their routes."""
+    whole = _whole(changes)
+    routes = {place.route for place in whole.places}
+    shard_of_route = {route: shard_map.shard_of(route) for route in routes}
+    shard_of_board = np.array([shard_of_route[place.route] for place in whole.places])
+    for shard in np.unique(shard_of_board):
+        yield int(shard), whole.on(np.flatnonzero(shard_of_board == shard))
+
+
+def _whole(changes: FareColumns) -> Part:
     boards, board = np.unique(changes.board, return_inverse=True)
     parts = split_boards(boards)
     airports, pair = np.unique(parts.airports, return_inverse=True)
     places = [_place(code) for code in airports.tolist()]
-    shard_of_board = np.array([shard_map.shard_of(place.route) for place in places], dtype=np.int64)[pair]
-    for shard in np.unique(shard_of_board):
-        here = np.flatnonzero(shard_of_board == shard)
-        row = np.flatnonzero(shard_of_board[board] == shard)
-        rows = changes.rows.take(pa.array(row))
-        yield (
-            int(shard),
-            Part(
-                rows=rows,
-                boards=boards[here],
-                places=[places[i] for i in pair[here].tolist()],
-                departure=parts.departure[here],
-                returning=parts.returning[here],
-                board=np.searchsorted(here, board[row]),
-                fare=changes.fare[row],
-                price=changes.price[row],
-                previous=rows["previous_price"].fill_null(_NEVER_SEEN).to_numpy(),
-                reference=rows["reference_price"].to_numpy(),
-                previous_reference=rows["previous_reference_price"].fill_null(_NEVER_SEEN).to_numpy(),
-                observed_at=changes.observed_at[row],
-            ),
-        )
+    return Part(
+        batch=changes.rows,
+        row=np.arange(len(board)),
+        boards=boards,
+        places=[places[i] for i in pair.tolist()],
+        departure=parts.departure,
+        returning=parts.returning,
+        board=board,
+        fare=changes.fare,
+        price=changes.price,
+        previous=integers(changes.rows["previous_price"], _NEVER_SEEN),
+        reference=changes.rows["reference_price"].to_numpy(),
+        previous_reference=integers(changes.rows["previous_reference_price"], _NEVER_SEEN),
+        observed_at=changes.observed_at,
+    )
 
 
 @lru_cache(maxsize=65_536)

@@ -12,6 +12,7 @@ import pyarrow as pa
 from shared.messages.batches import Contract
 from shared.messages.columns import Findings
 from shared.messages.fares import FARE_FIELDS, FareDocument
+from shared.messages.integers import integers
 from shared.money import MAX_PRICE
 
 CHANGE_FIELDS = (
@@ -35,12 +36,12 @@ CHANGES = Contract("farelark.changes", 1, pa.schema(CHANGE_FIELDS), ChangeDocume
 
 def check_amounts(rows: pa.RecordBatch, _: npt.NDArray[np.int64], findings: Findings) -> None:
     """Note the rows whose prices before and after make no sense."""
-    reference = rows["reference_price"].fill_null(0).to_numpy()
+    reference = integers(rows["reference_price"], 0)
     findings.note("reference_price_missing", reference == 0)
     findings.note("reference_price_negative", reference < 0)
     before = [rows[name] for name in ("previous_price", "previous_reference_price")]
     for column in before:
-        findings.note("previous_price_not_positive", column.fill_null(1).to_numpy() <= 0)
-    findings.note("previous_price_too_large", rows["previous_price"].fill_null(1).to_numpy() > MAX_PRICE)
+        findings.note("previous_price_not_positive", integers(column, 1) <= 0)
+    findings.note("previous_price_too_large", integers(rows["previous_price"], 1) > MAX_PRICE)
     never_seen, never_converted = (column.is_null().to_numpy(zero_copy_only=False) for column in before)
     findings.note("previous_price_incomplete", never_seen != never_converted)

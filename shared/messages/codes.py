@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from shared.airports import is_airport
+from shared.messages.integers import integers
 
 MISSING: Final = -1
 MALFORMED: Final = -2
@@ -41,8 +42,7 @@ def code_column(column: pa.Array, code_of: Callable[[str], int]) -> npt.NDArray[
     distinct = encoded.dictionary.to_pylist()
     codes = [MISSING if text is None else code_of(text) for text in distinct]
     table = np.array([*codes, MISSING], dtype=np.int64)
-    indices = encoded.indices.cast(pa.int64()).fill_null(len(distinct))
-    return table[indices.to_numpy()]
+    return table[integers(encoded.indices, len(distinct))]
 
 
 @lru_cache(maxsize=16_384)

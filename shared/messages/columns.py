@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from shared.messages import codes
 from shared.messages.fare_key import FareParts, pack_boards, pack_fares
+from shared.messages.integers import integers
 from shared.money import MAX_PRICE
 
 MAX_DAYS_AHEAD: Final = 2 * 366
@@ -92,8 +93,8 @@ def validate(
     findings = Findings(rows.num_rows)
     coded = {name: _code(rows, name, findings) for name in _CODED}
     departure, returning = _days(rows, "departure_date"), _days(rows, "return_date")
-    price, observed_at = rows["price"].fill_null(0).to_numpy(), _integers(rows, "observed_at")
-    minute, stops = _minutes(rows), _integers(rows, "stops")
+    price, observed_at = integers(rows["price"], 0), integers(rows["observed_at"], codes.MISSING)
+    minute, stops = _minutes(rows), integers(rows["stops"], codes.MISSING)
     findings.note("origin_is_destination", coded["origin"] == coded["destination"])
     one_way = rows["return_date"].is_null().to_numpy(zero_copy_only=False)
     _check_dates(findings, departure, returning, one_way, (now.astimezone(UTC).date() - _EPOCH).days)
@@ -121,19 +122,12 @@ def _code(rows: pa.RecordBatch, name: str, findings: Findings) -> Ints:
     return column_codes
 
 
-def _integers(rows: pa.RecordBatch, name: str) -> Ints:
-    column = rows[name].cast(pa.int64())
-    return column.fill_null(codes.MISSING).to_numpy()
-
-
 def _days(rows: pa.RecordBatch, name: str) -> Ints:
-    column = rows[name].cast(pa.int32()).cast(pa.int64())
-    return column.fill_null(0).to_numpy()
+    return integers(rows[name].cast(pa.int32()), 0)
 
 
 def _minutes(rows: pa.RecordBatch) -> Ints:
-    seconds = rows["departure_time"].cast(pa.int32()).cast(pa.int64())
-    return seconds.fill_null(24 * 3600).to_numpy() // 60
+    return integers(rows["departure_time"].cast(pa.int32()), 24 * 3600) // 60
 
 
 def _check_dates(findings: Findings, departure: Ints, returning: Ints, one_way: Bools, today: int) -> None:
