@@ -10,9 +10,15 @@ from litestar import Litestar, Router
 from litestar.di import Provide
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.alerts_api.accounts_store import AccountsStore
-from services.alerts_api.alert_edits import AlertEditor
-from services.alerts_api.alert_routes import (
+from services.alerts_api.accounts.authentication import PUBLIC, BearerGuard, user_id_of
+from services.alerts_api.accounts.passwords import Passwords
+from services.alerts_api.accounts.routes import login, register
+from services.alerts_api.accounts.store import AccountsStore
+from services.alerts_api.accounts.tokens import AccessTokens
+from services.alerts_api.alerts.best_fares import WriteReplies
+from services.alerts_api.alerts.edits import AlertEditor
+from services.alerts_api.alerts.evaluations import Evaluations
+from services.alerts_api.alerts.routes import (
     change_alert,
     create_alert,
     delete_alert,
@@ -22,20 +28,14 @@ from services.alerts_api.alert_routes import (
     replace_alert,
     resume_alert,
 )
-from services.alerts_api.alerts_store import AlertsStore
-from services.alerts_api.auth_routes import login, register
-from services.alerts_api.authentication import PUBLIC, BearerGuard, user_id_of
-from services.alerts_api.best_fares import WriteReplies
-from services.alerts_api.bodies import MAX_BODY_BYTES, StrictRequest
-from services.alerts_api.device_routes import enter_device
-from services.alerts_api.evaluations import Evaluations
-from services.alerts_api.health_routes import live, metrics, ready
-from services.alerts_api.measuring import Measuring
-from services.alerts_api.openapi import BEARER_ONLY, openapi_config
-from services.alerts_api.passwords import Passwords
-from services.alerts_api.problems import handlers
+from services.alerts_api.alerts.store import AlertsStore
+from services.alerts_api.devices.routes import enter_device
+from services.alerts_api.http.bodies import MAX_BODY_BYTES, StrictRequest
+from services.alerts_api.http.health import live, metrics, ready
+from services.alerts_api.http.measuring import Measuring
+from services.alerts_api.http.openapi import BEARER_ONLY, openapi_config
+from services.alerts_api.http.problems import handlers
 from services.alerts_api.settings import Settings
-from services.alerts_api.tokens import AccessTokens
 from shared.airports import cities
 from shared.alerts.available_fares import AvailableFares
 from shared.broker import Broker

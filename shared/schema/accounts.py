@@ -1,18 +1,23 @@
 """The accounts database: who the travellers are, where they are reached, what they were told."""
 
 from sqlalchemy import (
+    Boolean,
     CheckConstraint,
     Column,
     Date,
     DateTime,
     ForeignKey,
     Index,
+    LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
+    SmallInteger,
     Table,
     Text,
+    Time,
     Uuid,
     func,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -24,10 +29,94 @@ users = Table(
     "users",
     metadata,
     Column("id", Uuid, primary_key=True),
-    Column("email", Text, nullable=False, unique=True),
-    Column("password_hash", Text, nullable=False),
+    # Whoever comes by another issuer's tokens has neither.
+    Column("email", Text, unique=True),
+    Column("password_hash", Text),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    # From here on nobody gets in, and what is the traveller's is being deleted; this row goes last.
+    Column("deleting_at", DateTime(timezone=True)),
     CheckConstraint("email = lower(email)", name="email_lower"),
+    CheckConstraint("(email IS NULL) = (password_hash IS NULL)", name="login"),
+    Index(None, "deleting_at", postgresql_where=text("deleting_at IS NOT NULL")),
+)
+
+# Whom another issuer's tokens stand for.
+identities = Table(
+    "identities",
+    metadata,
+    Column("issuer", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("user_id", Uuid, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    PrimaryKeyConstraint("issuer", "subject"),
+    Index(None, "user_id"),
+)
+
+# A login and all the refresh tokens that follow from it: one that is used twice ends them all.
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("user_id", Uuid, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
+    Column("revoked_at", DateTime(timezone=True)),
+    Column("revoked_reason", Text),
+    Index(None, "user_id"),
+    Index(None, "expires_at"),
+)
+
+refresh_tokens = Table(
+    "refresh_tokens",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True),  # SHA-256: the token itself is known to the app alone
+    Column("session_id", Uuid, ForeignKey("sessions.id", ondelete="CASCADE"), nullable=False),
+    Column("issued_at", DateTime(timezone=True), nullable=False),
+    Column("used_at", DateTime(timezone=True)),
+    Column("used_with", Text),  # the Idempotency-Key of its use
+    Index(None, "session_id"),
+)
+
+# Who has how many alerts, whatever shards they lie in: made before the alert, deleted after it.
+alert_slots = Table(
+    "alert_slots",
+    metadata,
+    Column("alert_id", Uuid, primary_key=True),
+    Column("user_id", Uuid, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("taken_at", DateTime(timezone=True), nullable=False),
+    Index(None, "user_id"),
+)
+
+# What was made under an Idempotency-Key, and the reply, once there is one.
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("user_id", Uuid, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("key", Text, nullable=False),
+    Column("request_hash", LargeBinary, nullable=False),
+    Column("alert_id", Uuid, nullable=False),
+    Column("reply", LargeBinary),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    PrimaryKeyConstraint("user_id", "key"),
+    Index(None, "created_at"),
+)
+
+# How a traveller wants to be told; without a row, as the columns' defaults say.
+preferences = Table(
+    "preferences",
+    metadata,
+    Column("user_id", Uuid, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column("time_zone", Text),  # null: that of the device
+    Column("quiet_from", Time),  # local time, to the minute; both or neither
+    Column("quiet_to", Time),
+    Column("pass_when_exceptional", Boolean, nullable=False, server_default=text("false")),
+    Column("digest_at", Time),  # local time; null: at once
+    Column("most_per_hour", SmallInteger, nullable=False, server_default=text("6")),
+    Column("most_per_day", SmallInteger, nullable=False, server_default=text("20")),
+    Column("currency", Text, nullable=False, server_default="EUR"),
+    Column("locale", Text),  # null: that of the device
+    Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    CheckConstraint("(quiet_from IS NULL) = (quiet_to IS NULL)", name="quiet"),
+    CheckConstraint("most_per_hour > 0 AND most_per_day > 0", name="most"),
 )
 
 devices = Table(
@@ -35,8 +124,9 @@ devices = Table(
     metadata,
     Column("id", Uuid, primary_key=True),
     Column("user_id", Uuid, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
-    # Firebase gives a token to one installation: whoever registered it last holds it.
-    Column("token", Text, nullable=False, unique=True),
+    # Firebase gives a token, or an installation id, to one installation: whoever registered it last holds it.
+    Column("token", Text, unique=True),
+    Column("fid", Text, unique=True),
     Column("platform", Text, nullable=False),
     Column("locale", Text, nullable=False),
     Column("time_zone", Text, nullable=False),
@@ -46,6 +136,7 @@ devices = Table(
     Column("retired_at", DateTime(timezone=True)),
     Column("retired_reason", Text),
     CheckConstraint("platform IN ('android', 'ios', 'web')", name="platform"),
+    CheckConstraint("num_nonnulls(token, fid) = 1", name="address"),
     Index(None, "user_id"),
 )
 
@@ -62,9 +153,15 @@ notifications = Table(
     Column("reason", Text),
     Column("recorded_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("delivered_at", DateTime(timezone=True)),  # by the app's word, as is the next
+    Column("opened_at", DateTime(timezone=True)),
+    Column("read_at", DateTime(timezone=True)),
     # The day leads because a partitioned key must hold it; a notification's day never changes with a repeat.
     PrimaryKeyConstraint("fired_on", "id"),
-    CheckConstraint("state IN ('queued', 'sent', 'failed', 'dropped')", name="state"),
+    CheckConstraint(
+        "state IN ('queued', 'held', 'sending', 'sent', 'failed', 'suppressed', 'dropped', 'delivered', 'opened')",
+        name="state",
+    ),
     Index(None, "user_id", "recorded_at"),
     Index(None, "id"),
     postgresql_partition_by="RANGE (fired_on)",

@@ -17,15 +17,15 @@ def test_the_alert_bench_measures_a_fleet_of_its_own_beside_the_sql_alone(
     done = finished("bench", "alerts", *size, "--json", cwd=tmp_path, settings={"TMPDIR": str(tmp_path)})
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
-    assert {name: result[name] for name in ("alerts", "changes", "shards", "workers")} == {
+    assert {name: result[name] for name in ("alerts", "shards", "workers")} == {
         "alerts": 20_000,
-        "changes": 12_000,
         "shards": 2,
         "workers": 1,
     }
+    assert 12_000 <= result["changes"] <= 15_000, "it looks now and then, and may see some of the quarter before"
     assert result["claims"] > 50
     assert result["sql_only_claims"] > 50
-    assert result["changes_per_second"] == pytest.approx(12_000 / result["seconds"], rel=0.01)
+    assert result["changes_per_second"] == pytest.approx(result["changes"] / result["seconds"], rel=0.01)
     assert result["ratio"] == pytest.approx(
         result["changes_per_second"] / result["sql_only_changes_per_second"], rel=0.01
     )

@@ -14,11 +14,11 @@ import stamina
 from sqlalchemy import insert, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.alerts_api.alert_edits import AlertEditor
-from services.alerts_api.alerts import AlertRequest, Money, Target
-from services.alerts_api.alerts_store import AlertsStore
-from services.alerts_api.patching import patched
-from services.alerts_api.stored_alerts import StoredAlert, UnknownAlertError
+from services.alerts_api.alerts.edits import AlertEditor
+from services.alerts_api.alerts.patching import patched
+from services.alerts_api.alerts.resources import AlertRequest, Money, Target
+from services.alerts_api.alerts.store import AlertsStore
+from services.alerts_api.alerts.stored import StoredAlert, UnknownAlertError
 from shared.airports import cities
 from shared.alerts.arrivals import finish_arrival, finish_arrivals
 from shared.databases import open_engine

@@ -11,7 +11,7 @@ import prometheus_client
 import pytest
 from redis.asyncio import Redis
 
-from services.alerts_api.evaluations import Evaluations
+from services.alerts_api.alerts.evaluations import Evaluations
 from shared.broker import Broker, Outgoing
 from shared.fare_boards.layout import (
     ABSENT,
@@ -225,7 +225,7 @@ async def test_a_broker_that_never_comes_holds_up_nobody() -> None:
 
 
 async def test_a_broker_that_does_not_confirm_holds_up_a_write_only_so_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.alerts_api.evaluations._TIMEOUT_S", 0.01)
+    monkeypatch.setattr("services.alerts_api.alerts.evaluations._TIMEOUT_S", 0.01)
     publishing, connected = asyncio.Event(), asyncio.Event()
 
     class SilentBroker(ApiBroker):

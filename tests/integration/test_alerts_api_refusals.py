@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from services.alerts_api.tokens import AccessTokens
+from services.alerts_api.accounts.tokens import AccessTokens
 from tests.integration.running_api import PASSWORD, RunningApi, running_api, settings_for, settings_over, wish
 from tests.private_servers import Servers
 

@@ -4,8 +4,11 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
 
-from services.alerts_api.alert_edits import AlertEditor
-from services.alerts_api.alerts import (
+from services.alerts_api.alerts.best_fares import WriteReplies
+from services.alerts_api.alerts.edits import AlertEditor
+from services.alerts_api.alerts.evaluations import Evaluations
+from services.alerts_api.alerts.planning import WEEKDAYS
+from services.alerts_api.alerts.resources import (
     AlertRequest,
     AlertWithBestFare,
     BestFare,
@@ -15,12 +18,9 @@ from services.alerts_api.alerts import (
     RoundTrip,
     Target,
 )
-from services.alerts_api.alerts_store import AlertsStore
-from services.alerts_api.best_fares import WriteReplies
-from services.alerts_api.evaluations import Evaluations
-from services.alerts_api.fields import InvalidFieldError
-from services.alerts_api.planning import WEEKDAYS
-from services.alerts_api.stored_alerts import StoredAlert
+from services.alerts_api.alerts.store import AlertsStore
+from services.alerts_api.alerts.stored import StoredAlert
+from services.alerts_api.http.fields import InvalidFieldError
 from shared.alerts.arrivals import finish_arrivals
 from shared.alerts.available_fares import AvailableFares
 from shared.fakes import FakeBroker

@@ -4,7 +4,7 @@ from uuid import RFC_4122, UUID
 
 import pytest
 
-from services.alerts_api.alert_ids import first_bucket, new_alert_id
+from services.alerts_api.alerts.ids import first_bucket, new_alert_id
 from shared.shard_map import BUCKETS
 
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from services.alerts_api.alerts import AlertRequest, Drop, Money, RoundTrip, Target
-from services.alerts_api.fields import InvalidFieldError
-from services.alerts_api.patching import patched
+from services.alerts_api.alerts.patching import patched
+from services.alerts_api.alerts.resources import AlertRequest, Drop, Money, RoundTrip, Target
+from services.alerts_api.http.fields import InvalidFieldError
 
 FIRST, LAST = date(2026, 12, 20), date(2026, 12, 28)
 WISH: dict[str, Any] = {

@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.alerts_api.alerts import AlertRequest, Drop, Money, NewLow, RoundTrip, Target
-from services.alerts_api.fields import InvalidFieldError
-from services.alerts_api.planning import Plan, plan
+from services.alerts_api.alerts.planning import Plan, plan
+from services.alerts_api.alerts.resources import AlertRequest, Drop, Money, NewLow, RoundTrip, Target
+from services.alerts_api.http.fields import InvalidFieldError
 from shared.alerts.filters import Filters
 from shared.alerts.rules import UNSET
 from shared.money import Rates
@@ -156,7 +156,7 @@ def test_dates_that_are_over_do_not_count() -> None:
 
 def test_the_most_boards_are_50000(monkeypatch: pytest.MonkeyPatch) -> None:
     """No two cities of today have enough airports for that many."""
-    monkeypatch.setattr("services.alerts_api.planning.MAX_BOARDS", 162)
+    monkeypatch.setattr("services.alerts_api.alerts.planning.MAX_BOARDS", 162)
     assert len(filters().boards(FIRST)) == 162
     with pytest.raises(InvalidFieldError, match="weekdays: allows 180 pairs of dates between pairs of airports"):
         filters(departure_to=LAST + timedelta(days=1))

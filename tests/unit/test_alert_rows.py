@@ -6,9 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from services.alerts_api.alert_rows import alert_of, request_of
-from services.alerts_api.alerts import AlertRequest, Drop, Money, NewLow, RoundTrip, Target
-from services.alerts_api.planning import plan
+from services.alerts_api.alerts.planning import plan
+from services.alerts_api.alerts.resources import AlertRequest, Drop, Money, NewLow, RoundTrip, Target
+from services.alerts_api.alerts.rows import alert_of, request_of
 from shared.alerts.rules import UNSET
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from fleet.keys import generate_key
-from services.alerts_api.tokens import AccessTokens
+from services.alerts_api.accounts.tokens import AccessTokens
 
 
 def test_a_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:

@@ -17,7 +17,15 @@ from cryptography.hazmat.primitives.asymmetric.ec import generate_private_key as
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from services.alerts_api.tokens import AUDIENCE, ISSUER, LEEWAY, LIFETIME, AccessTokens, InvalidTokenError, key_id
+from services.alerts_api.accounts.tokens import (
+    AUDIENCE,
+    ISSUER,
+    LEEWAY,
+    LIFETIME,
+    AccessTokens,
+    InvalidTokenError,
+    key_id,
+)
 from shared.errors import ConfigurationError
 
 KEY = Ed25519PrivateKey.generate()

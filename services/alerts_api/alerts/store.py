@@ -7,11 +7,11 @@ from uuid import UUID
 
 from sqlalchemy import delete, insert
 
-from services.alerts_api.alert_ids import new_alert_id
-from services.alerts_api.alert_writes import ContendedError, armed, checked_later, one, persistent, rewrite
-from services.alerts_api.alerts import AlertRequest
-from services.alerts_api.planning import last_ended, plan
-from services.alerts_api.stored_alerts import COLUMNS, StoredAlert, find, newest
+from services.alerts_api.alerts.ids import new_alert_id
+from services.alerts_api.alerts.planning import last_ended, plan
+from services.alerts_api.alerts.resources import AlertRequest
+from services.alerts_api.alerts.stored import COLUMNS, StoredAlert, find, newest
+from services.alerts_api.alerts.writes import ContendedError, armed, checked_later, one, persistent, rewrite
 from shared.errors import FarelarkError
 from shared.schema.shards import alerts
 from shared.shard_map import bucket_of

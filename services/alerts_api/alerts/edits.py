@@ -5,10 +5,10 @@ from contextlib import suppress
 from datetime import datetime
 from uuid import UUID
 
-from services.alerts_api.alert_writes import ContendedError, Facts, armed, checked_later, one, persistent, rewrite
-from services.alerts_api.alerts import AlertRequest
-from services.alerts_api.planning import Plan, plan
-from services.alerts_api.stored_alerts import StoredAlert, find
+from services.alerts_api.alerts.planning import Plan, plan
+from services.alerts_api.alerts.resources import AlertRequest
+from services.alerts_api.alerts.stored import StoredAlert, find
+from services.alerts_api.alerts.writes import ContendedError, Facts, armed, checked_later, one, persistent, rewrite
 from shared.alerts.moves import Move, activate, enter, forget, leave, withdraw
 from shared.errors import UnavailableError
 from shared.failpoints import Failpoints

@@ -8,7 +8,7 @@ from litestar.connection import ASGIConnection
 from litestar.exceptions import NotAuthorizedException
 from litestar.handlers import BaseRouteHandler
 
-from services.alerts_api.tokens import AccessTokens, InvalidTokenError
+from services.alerts_api.accounts.tokens import AccessTokens, InvalidTokenError
 
 _OPT_OUT = "public"
 PUBLIC = {_OPT_OUT: True}

@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
-from services.alerts_api.alerts import Alert, AlertRequest, Drop, Money, NewLow, RoundTrip, Target
-from services.alerts_api.planning import WEEKDAYS
+from services.alerts_api.alerts.planning import WEEKDAYS
+from services.alerts_api.alerts.resources import Alert, AlertRequest, Drop, Money, NewLow, RoundTrip, Target
 from shared.airports import is_city
 from shared.alerts.rules import UNSET
 from shared.messages.codes import CABINS

@@ -10,7 +10,7 @@ from litestar import Request
 from litestar.enums import HttpMethod, MediaType
 from litestar.exceptions import ClientException, HTTPException
 
-from services.alerts_api.fields import InvalidFieldError
+from services.alerts_api.http.fields import InvalidFieldError
 
 MAX_BODY_BYTES = 64 * 1024
 _MERGE_PATCH = "application/merge-patch+json"

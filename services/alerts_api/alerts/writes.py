@@ -10,8 +10,8 @@ import stamina
 from sqlalchemy import func, update
 from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
 
-from services.alerts_api.planning import Plan
-from services.alerts_api.stored_alerts import COLUMNS, StoredAlert
+from services.alerts_api.alerts.planning import Plan
+from services.alerts_api.alerts.stored import COLUMNS, StoredAlert
 from shared.alerts.moves import row_version
 from shared.alerts.rules import CHECK_AFTER
 from shared.errors import FarelarkError

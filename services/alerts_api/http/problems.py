@@ -11,10 +11,10 @@ from litestar.openapi import ResponseSpec
 from litestar.types import ExceptionHandlersMap
 from msgspec import UNSET, Struct, UnsetType
 
-from services.alerts_api.alert_writes import ContendedError
-from services.alerts_api.alerts_store import AlertOverError
-from services.alerts_api.fields import InvalidFieldError
-from services.alerts_api.stored_alerts import UnknownAlertError
+from services.alerts_api.alerts.store import AlertOverError
+from services.alerts_api.alerts.stored import UnknownAlertError
+from services.alerts_api.alerts.writes import ContendedError
+from services.alerts_api.http.fields import InvalidFieldError
 from shared.errors import UnavailableError
 from shared.shards import MapMovedError
 

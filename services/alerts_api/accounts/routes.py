@@ -11,11 +11,11 @@ from litestar.exceptions import ClientException, NotAuthorizedException
 from litestar.params import JSONBody
 from msgspec import Meta, Struct
 
-from services.alerts_api.accounts_store import AccountsStore
-from services.alerts_api.authentication import CHALLENGE
-from services.alerts_api.passwords import Passwords
-from services.alerts_api.problems import PROBLEMS
-from services.alerts_api.tokens import LIFETIME, AccessTokens
+from services.alerts_api.accounts.authentication import CHALLENGE
+from services.alerts_api.accounts.passwords import Passwords
+from services.alerts_api.accounts.store import AccountsStore
+from services.alerts_api.accounts.tokens import LIFETIME, AccessTokens
+from services.alerts_api.http.problems import PROBLEMS
 
 # `(?!\n)` because `$` alone would let a last line break through.
 Email = Annotated[

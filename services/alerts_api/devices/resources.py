@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from msgspec import Meta, Struct
 
-from services.alerts_api.fields import InvalidFieldError
+from services.alerts_api.http.fields import InvalidFieldError
 
 # `(?!\n)` because `$` alone would let a last line break through.
 Token = Annotated[

@@ -7,9 +7,9 @@ from litestar.di import NamedDependency
 from litestar.openapi import ResponseSpec
 from litestar.params import JSONBody
 
-from services.alerts_api.accounts_store import AccountsStore
-from services.alerts_api.devices import Device, DeviceRequest, check_time_zone
-from services.alerts_api.problems import PROBLEMS
+from services.alerts_api.accounts.store import AccountsStore
+from services.alerts_api.devices.resources import Device, DeviceRequest, check_time_zone
+from services.alerts_api.http.problems import PROBLEMS
 
 _KNOWN = {200: ResponseSpec(Device, generate_examples=False, description="The token was known already")}
 

@@ -7,7 +7,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.alerts_api.devices import DeviceRequest
+from services.alerts_api.devices.resources import DeviceRequest
 from shared.databases import reaching
 from shared.schema.accounts import devices, users
 

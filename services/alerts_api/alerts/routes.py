@@ -11,12 +11,12 @@ from litestar.enums import RequestEncodingType
 from litestar.openapi.spec import Example
 from litestar.params import BodyKwarg, FromPath, JSONBody, QueryParameter
 
-from services.alerts_api.alert_edits import AlertEditor
-from services.alerts_api.alerts import Alert, AlertPage, AlertRequest, AlertWithBestFare
-from services.alerts_api.alerts_store import AlertsStore
-from services.alerts_api.best_fares import WriteReplies
-from services.alerts_api.patching import patched
-from services.alerts_api.problems import PROBLEMS, PROBLEMS_OF_ONE
+from services.alerts_api.alerts.best_fares import WriteReplies
+from services.alerts_api.alerts.edits import AlertEditor
+from services.alerts_api.alerts.patching import patched
+from services.alerts_api.alerts.resources import Alert, AlertPage, AlertRequest, AlertWithBestFare
+from services.alerts_api.alerts.store import AlertsStore
+from services.alerts_api.http.problems import PROBLEMS, PROBLEMS_OF_ONE
 
 _EXAMPLE = {
     "origin": "NYC",

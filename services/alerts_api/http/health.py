@@ -6,8 +6,8 @@ import prometheus_client
 from litestar import Response, get
 from litestar.di import NamedDependency
 
-from services.alerts_api.accounts_store import AccountsStore
-from services.alerts_api.alerts_store import AlertsStore
+from services.alerts_api.accounts.store import AccountsStore
+from services.alerts_api.alerts.store import AlertsStore
 
 
 @get("/health/live")

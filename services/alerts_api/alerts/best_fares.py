@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 import structlog
 
-from services.alerts_api.alerts import AlertWithBestFare, BestFare, Money
-from services.alerts_api.evaluations import Evaluations
-from services.alerts_api.stored_alerts import StoredAlert
+from services.alerts_api.alerts.evaluations import Evaluations
+from services.alerts_api.alerts.resources import AlertWithBestFare, BestFare, Money
+from services.alerts_api.alerts.stored import StoredAlert
 from shared.alerts.available_fares import AvailableFares
 from shared.alerts.best_fare import AvailableFare
 from shared.errors import TransientError, UnavailableError

@@ -7,9 +7,9 @@ from uuid import UUID
 
 from sqlalchemy import Select, func, select
 
-from services.alerts_api.alert_ids import first_bucket
-from services.alerts_api.alert_rows import Row, alert_of, request_of
-from services.alerts_api.alerts import Alert, AlertRequest
+from services.alerts_api.alerts.ids import first_bucket
+from services.alerts_api.alerts.resources import Alert, AlertRequest
+from services.alerts_api.alerts.rows import Row, alert_of, request_of
 from shared.alerts.arrivals import finish_arrival
 from shared.alerts.filters import Filters
 from shared.alerts.moves import row_version

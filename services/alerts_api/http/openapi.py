@@ -5,7 +5,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityRequirement, SecurityScheme
 
-from services.alerts_api.authentication import PUBLIC
+from services.alerts_api.accounts.authentication import PUBLIC
 
 _BEARER = "bearer"
 BEARER_ONLY: list[SecurityRequirement] = [{_BEARER: []}]

@@ -4,8 +4,8 @@ from typing import Any
 
 import msgspec
 
-from services.alerts_api.alerts import AlertRequest
-from services.alerts_api.fields import InvalidFieldError
+from services.alerts_api.alerts.resources import AlertRequest
+from services.alerts_api.http.fields import InvalidFieldError
 
 Members = dict[str, Any]
 

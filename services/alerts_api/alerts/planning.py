@@ -4,8 +4,8 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, get_args
 
-from services.alerts_api.alerts import AlertRequest, Drop, RoundTrip, Target, Weekday
-from services.alerts_api.fields import InvalidFieldError
+from services.alerts_api.alerts.resources import AlertRequest, Drop, RoundTrip, Target, Weekday
+from services.alerts_api.http.fields import InvalidFieldError
 from shared.airports import cities, city_of, is_airport, is_city
 from shared.alerts.filters import Filters
 from shared.alerts.rules import UNSET

@@ -1,0 +1,1 @@
+"""Who the travellers are, and how they show it."""

@@ -1,0 +1,1 @@
+"""Making, reading and changing alerts."""
