@@ -6,11 +6,10 @@ Whoever drives it chooses which message is handled next, how often, and at which
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, time
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import pyarrow as pa
 from sqlalchemy import Row, func, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -33,11 +32,9 @@ from shared.alerts.rules import CHECK_AFTER
 from shared.broker import Outgoing
 from shared.consumer import Handler
 from shared.conversion import ReferenceAmounts
-from shared.deliveries import Context, Delivery, Done, Park, Retry
+from shared.deliveries import Done, Park, Retry
 from shared.failpoints import Failpoints
-from shared.fakes import FakeAcknowledger, FakeBroker
-from shared.messages.batches import ARROW, encode
-from shared.messages.fares import FARES
+from shared.fakes import FakeBroker
 from shared.messages.notifications import Notification
 from shared.money import Rates
 from shared.rates.in_redis import RatesInRedis
@@ -46,31 +43,14 @@ from shared.schema.shards import alerts as alerts_table
 from shared.schema.shards import shard_state
 from shared.shard_map import ShardMap, bucket_of
 from shared.shards import Shards
-from shared.topology import ALERTS_EVALUATE, CHANGES, FARES_INGEST, NOTIFICATIONS
-from tests.integration.alert_world import LIFETIME, START, Sighting
+from shared.topology import ALERTS_EVALUATE, CHANGES, FARES_INGEST
+from tests.integration.alert_world import LIFETIME, START
 from tests.integration.crashing import CrashError, Crashing
+from tests.integration.driven_messages import Handled, Message, delivery_of, messages_of
 from tests.integration.fleet_servers import Servers
 
 MOST = 1_000
 ROUTES = ("NYC-LON", "NYC-PAR")
-
-
-@dataclass(frozen=True)
-class Message:
-    queue: str
-    body: bytes
-    content_type: str
-    attempt: int = 0
-
-
-@dataclass(frozen=True)
-class Handled:
-    """What came of a message: what was published, and the message that is to be tried again, if any."""
-
-    published: list[Message]
-    again: Message | None = None
-    reason: str = ""
-    crashed: bool = False
 
 
 @dataclass
@@ -130,7 +110,7 @@ class Fleet:
         broker = FakeBroker()
         crashed, settlement = False, None
         try:
-            (settlement,) = await self._handler(message.queue, broker, failpoints_at(failpoint))([_delivery(message)])
+            (settlement,) = await self._handler(message.queue, broker, failpoints_at(failpoint))([delivery_of(message)])
         except CrashError:
             crashed = True
         published = messages_of(broker)
@@ -147,7 +127,7 @@ class Fleet:
     async def begin(self, message: Message) -> "HeldWorker":
         """Let a price worker take on a batch up to the confirm of its changes, as long as that takes."""
         broker = HoldingBroker()
-        handling = asyncio.create_task(self._prices(broker, Failpoints(None))([_delivery(message)]))
+        handling = asyncio.create_task(self._prices(broker, Failpoints(None))([delivery_of(message)]))
         asked = asyncio.create_task(broker.asked.wait())
         await asyncio.wait([handling, asked], return_when=asyncio.FIRST_COMPLETED)
         asked.cancel()
@@ -273,48 +253,6 @@ class HeldWorker:
         self.broker.let_go.set()
         assert await self.handling == [Done()]
         return messages_of(self.broker)[len(self.published) :]
-
-
-def fares_message(batch: Sequence[Sighting], now: datetime) -> Message:
-    documents = [
-        {
-            "origin": seen.board.origin,
-            "destination": seen.board.destination,
-            "departure_date": seen.board.departure,
-            "return_date": seen.board.back,
-            "carrier": seen.offer.carrier,
-            "flight_number": seen.offer.flight,
-            "departure_time": _time(seen.offer.time),
-            "cabin": seen.offer.cabin,
-            "stops": seen.offer.stops,
-            "currency": seen.offer.currency,
-            "price": seen.price,
-            "observed_at": now - seen.age,
-            "source": "test",
-        }
-        for seen in batch
-    ]
-    body = encode(FARES, pa.RecordBatch.from_pylist(documents, schema=FARES.schema))
-    return Message(FARES_INGEST.name, body, ARROW)
-
-
-def _time(clock: str | None) -> time | None:
-    return datetime.strptime(clock, "%H:%M").replace(tzinfo=UTC).time() if clock else None
-
-
-def messages_of(broker: FakeBroker) -> list[Message]:
-    """What was published."""
-    return [_message(outgoing) for outgoing in broker.published]
-
-
-def _message(outgoing: Outgoing) -> Message:
-    queue = outgoing.exchange or outgoing.routing_key
-    assert queue in {CHANGES.name, NOTIFICATIONS.name, ALERTS_EVALUATE.name}
-    return Message(queue, outgoing.body, outgoing.content_type)
-
-
-def _delivery(message: Message) -> Delivery:
-    return Delivery(message.body, message.content_type, Context(attempt=message.attempt), None, FakeAcknowledger())
 
 
 def failpoints_at(name: str) -> Failpoints:

@@ -16,7 +16,7 @@ from shared.messages.notifications import Notice, Notification
 from tests.integration.alert_model import Ended, Told, Undo, Watched
 from tests.integration.alert_world import Board, Offer
 from tests.integration.board_model import Change, Fare
-from tests.integration.driven_fleet import Message
+from tests.integration.driven_messages import Message
 
 Seen = tuple[Fare, datetime]
 

@@ -9,14 +9,14 @@ from uuid import UUID
 from shared.messages.evaluations import Evaluation
 from shared.money import Rates as MoneyRates
 from shared.topology import ALERTS_EVALUATE, CHANGES, FARES_INGEST, NOTIFICATIONS
-from tests.integration.alert_model import Alert, Alerts, Moves, Told, first_day, is_settled, recovers
+from tests.integration.alert_model import Alert, Alerts, Moves, Told, first_day
 from tests.integration.alert_world import Sighting, Wish
-from tests.integration.board_model import Boards, Change, Fare, Rates, Row, Work
-from tests.integration.driven_fleet import Fleet, Handled, HeldWorker, Message, fares_message
+from tests.integration.board_model import Boards, Change, Rates, Work
+from tests.integration.driven_fleet import Fleet, HeldWorker
+from tests.integration.driven_messages import Handled, Message, fares_message
 from tests.integration.message_meanings import (
     changes_of,
     commands_of,
-    content_of,
     key_of,
     notices_of,
     seen_after,
@@ -25,10 +25,6 @@ from tests.integration.message_meanings import (
 )
 from tests.integration.notifier_model import Notifier
 from tests.integration.travellers import Reply, Travellers
-
-AFTER_CHECK = timedelta(seconds=61)
-# A run in which alerts go on and on asking for another evaluation is a failure too.
-MOST_ROUNDS = 60
 
 COMMITTED = {"alert_worker.claims_committed", "alert_worker.evaluations_committed"}
 SILENT = {"alert_worker.matched", "alert_worker.evaluated"}
@@ -218,19 +214,6 @@ class SideBySide:
         await self.fleet.move(route)
         self.alerts.reach = await self.fleet.reach()
 
-    async def settle(self) -> None:
-        """Let everything take its course until nothing is left to do, and look at what has come of it."""
-        await self.let_go()
-        for _ in range(MOST_ROUNDS):
-            await self.deliver_all()
-            await self.same_alerts()
-            self.tick(AFTER_CHECK)
-            if not await self.sweep() and not self.queued:
-                break
-        else:
-            raise AssertionError("it never comes to rest")
-        await self._check_settled()
-
     # Both sides are the same.
 
     async def same_alerts(self) -> None:
@@ -355,46 +338,3 @@ class SideBySide:
     def _commit(self, moves: Moves) -> None:
         self.alerts.commit(moves)
         self.claims |= {key_of(told) for _, told in moves.values() if isinstance(told, Told)}
-
-    # What must hold however things came about.
-
-    async def _check_settled(self) -> None:
-        await self._check_told()
-        checks = {self.names[row.id]: row.check_at for row in await self.fleet.rows()}
-        available = self.boards.available(self.now)
-        for name, alert in self.alerts.alerts.items():
-            if alert.wish.target is not None:
-                assert alert.initial == self.alerts.start(alert.wish), f"{name} has another target than was asked"
-            assert alert.armed <= alert.initial, f"{name} fires above its price"
-            if alert.state != "active":
-                continue
-            best = self.alerts.best(alert.wish, available)
-            if best and best[0] <= alert.armed:
-                assert self._before_rates(self.boards.fell_at[best[1]]), f"{name} is deaf to {best}"
-            if recovers(alert.wish) and alert.armed < alert.initial and best and best[0] > alert.initial:
-                assert self._waits(alert, available, checks[name]), f"{name} is not armed again though {best} is best"
-
-    def _waits(self, alert: Alert, available: dict[Fare, Row], check_at: datetime | None) -> bool:
-        """Whether it is right that an alert has not recovered: the daily check of what it watches is still to come.
-
-        Or rates alone have lifted that, or the boards show it as it was before.
-        """
-        if alert.watched is None:
-            return False
-        fare = alert.watched.fare
-        if fare not in available:
-            return check_at is not None and check_at <= self.now + timedelta(days=1)
-        return not is_settled(alert, available, self.now) or self._before_rates(self.boards.changed_at[fare])
-
-    def _before_rates(self, at: datetime) -> bool:
-        """Whether rates have moved since: they alone may have brought it about."""
-        return self.loaded_at is not None and at <= self.loaded_at
-
-    async def _check_told(self) -> None:
-        """Every firing that was claimed was recorded, and pushed once, or again only after a crash."""
-        told = await self.fleet.told()
-        found = {key_of(self.notifier.content_of(content_of(row))): (row.state, row.reason) for row in told.values()}
-        assert found == {key: (record.state, record.reason) for key, record in self.notifier.records.items()}
-        pushed = Counter(key_of(self.notifier.content_of(push.notice)) for push in self.fleet.phones.pushes)
-        assert pushed == Counter({key: record.pushed for key, record in self.notifier.records.items() if record.pushed})
-        assert self.claims <= self.notifier.records.keys(), "what was claimed is not told"

@@ -7,8 +7,9 @@ from fractions import Fraction
 from shared.money import Rates
 from shared.topology import NOTIFICATIONS
 from tests.integration.alert_world import BOARDS, DAYS, OFFERS, Sighting, Wish
+from tests.integration.at_rest import settle
 from tests.integration.board_model import Fare
-from tests.integration.driven_fleet import Message
+from tests.integration.driven_messages import Message
 from tests.integration.fleet_servers import FIRST_RATES_DATE
 from tests.integration.side_by_side import SideBySide
 from tests.integration.stateful_world import World, world
@@ -42,7 +43,7 @@ async def waiting(both: SideBySide, wish: Wish = WISH) -> None:
     """An alert that has not fired, with two fares above its price."""
     await both.make(wish)
     await published(both, (FARE, 10_000), (OTHER, 10_000))
-    await both.settle()
+    await settle(both)
 
 
 def test_a_deeper_low_is_not_missed_because_the_watched_fare_stands_still(world: World) -> None:
@@ -55,7 +56,7 @@ def test_a_deeper_low_is_not_missed_because_the_watched_fare_stands_still(world:
         fired = await published(both, (FARE, 9_000))
         for message in (*second, *fired, *first):
             await both.deliver(message)
-        await both.settle()
+        await settle(both)
 
     world.do(sequence())
 
@@ -72,7 +73,7 @@ def test_what_is_claimed_is_told_also_where_a_crash_had_told_of_another_fare(wor
         (told,) = (message for message in both.queued if message.queue == NOTIFICATIONS.name)
         await both.deliver(told)
         await both.deliver(second)
-        await both.settle()
+        await settle(both)
 
     world.do(sequence())
 
@@ -94,7 +95,7 @@ def test_a_firing_is_not_undone_by_what_a_rolled_back_one_of_its_number_came_to(
         await both.deliver(claimed)
         await published(both, (FARE, 12_000))
         await both.deliver(rolled_back)
-        await both.settle()
+        await settle(both)
         assert both.fleet.phones.prices == [8_000]
 
     world.do(sequence())
@@ -106,13 +107,13 @@ def test_an_alert_recovers_when_the_fare_that_fired_is_never_seen_again(world: W
     async def sequence() -> None:
         await waiting(both)
         await published(both, (FARE, 9_000))
-        await both.settle()
+        await settle(both)
         for _ in range(2):
             both.tick(timedelta(days=3))
             await published(both, (OTHER, 10_000))
-            await both.settle()
+            await settle(both)
         await published(both, (OTHER, 9_200))
-        await both.settle()
+        await settle(both)
         assert both.fleet.phones.prices == [9_000, 9_200]
 
     world.do(sequence())
@@ -128,9 +129,9 @@ def test_after_a_flush_nobody_is_told_again_of_what_they_know(world: World) -> N
         await both.deliver_all()
         await both.flush()
         await published(both, (OTHER, 10_000))
-        await both.settle()
+        await settle(both)
         await published(both, (FARE, 9_000))
-        await both.settle()
+        await settle(both)
         assert both.fleet.phones.prices == [9_000]
 
     world.do(sequence())
@@ -149,7 +150,7 @@ def test_a_firing_that_is_undone_after_rates_have_moved_leaves_the_alert_at_its_
         per_euro = {"EUR": Fraction(1), "USD": Fraction(10, 9), "JPY": Fraction(100)}
         factors = {"EUR": (1, 1), "USD": (9, 10), "JPY": (1, 1)}
         await both.load(per_euro, Rates(FIRST_RATES_DATE + timedelta(days=1), "EUR", factors), heard=True)
-        await both.settle()
+        await settle(both)
 
     world.do(sequence())
 
@@ -160,7 +161,7 @@ def test_an_alert_is_not_armed_again_by_a_sighting_older_than_what_fired_it(worl
 
     async def sequence() -> None:
         await both.make(WISH)
-        await both.settle()
+        await settle(both)
         both.publish([Sighting(*FARE, 10_000, timedelta())])
         both.tick()
         both.publish([Sighting(*FARE, 8_900, timedelta())])
@@ -169,7 +170,7 @@ def test_an_alert_is_not_armed_again_by_a_sighting_older_than_what_fired_it(worl
         await both.deliver(older)
         await both.deliver_all()
         await both.let_go()
-        await both.settle()
+        await settle(both)
         assert both.fleet.phones.prices == [8_900]
 
     world.do(sequence())
@@ -182,12 +183,12 @@ def test_an_alert_recovers_though_its_price_worker_is_slow_to_write_the_board(wo
     async def sequence() -> None:
         await waiting(both)
         await published(both, (FARE, 9_000))
-        await both.settle()
+        await settle(both)
         both.publish([Sighting(*FARE, 10_000, timedelta())])
         await both.hold(both.queued[0])
         await both.deliver_all()
         both.tick()
         await both.let_go()
-        await both.settle()
+        await settle(both)
 
     world.do(sequence())

@@ -40,9 +40,9 @@ from hypothesis.stateful import (
 from shared.money import Rates
 from shared.topology import FARES_INGEST
 from tests.integration.alert_world import ABOVE_ALL, LIFETIME, Sighting, Wish, batches, wishes
+from tests.integration.at_rest import AFTER_CHECK, settle
 from tests.integration.driven_fleet import ROUTES
 from tests.integration.fleet_servers import FIRST_RATES_DATE
-from tests.integration.side_by_side import AFTER_CHECK
 from tests.integration.stateful_world import World, world
 
 EXAMPLES = int(os.environ.get("FARELARK_STATEFUL_EXAMPLES", "40"))
@@ -132,13 +132,13 @@ class AlertsMachine(RuleBasedStateMachine):
         cheapest_first = sorted(rows, key=lambda fare: (rows[fare].reference, str(fare)))
         self.flow([Sighting(*fare, ABOVE_ALL, timedelta()) for fare in cheapest_first[: 1 if alone else None]])
         if settled:
-            self.step(self.both.settle())
+            self.step(settle(self.both))
 
     @rule(batch=batches)
     def flow_and_settle(self, batch: list[Sighting]) -> None:
         """And nothing comes for a while after it."""
         self.flow(batch)
-        self.step(self.both.settle())
+        self.step(settle(self.both))
 
     @rule(batch=batches, wish=wishes(), pick=picks)
     @precondition(lambda self: not self.both.held)
@@ -221,7 +221,7 @@ class AlertsMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         if hasattr(self, "both"):
-            self.do(self.both.settle())
+            self.do(settle(self.both))
 
 
 __all__ = ["world"]

@@ -27,7 +27,8 @@ from shared.fakes import FakeBroker
 from shared.shards import Shards
 from tests.integration.alert_world import LIFETIME, Wish
 from tests.integration.crashing import CrashError
-from tests.integration.driven_fleet import Fleet, Message, failpoints_at, messages_of
+from tests.integration.driven_fleet import Fleet, failpoints_at
+from tests.integration.driven_messages import Message, messages_of
 
 
 class ConnectedBroker(FakeBroker):
