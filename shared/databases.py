@@ -2,11 +2,13 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any, Final
 from uuid import uuid4
 
 import asyncpg
+from sqlalchemy import event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -21,6 +23,14 @@ POOL_TIMEOUT_S = 3.0
 # 25006: it has become a read-only standby.
 _AWAY = ("08", "53", "57P0", "25006")
 
+# Behind PgBouncer the next statement may run on another server connection: nothing is cached, and no two clients may
+# choose the same name for a prepared statement.
+_NOT_PREPARED: Final = {
+    "statement_cache_size": 0,
+    "prepared_statement_cache_size": 0,
+    "prepared_statement_name_func": lambda: f"farelark_{uuid4().hex}",
+}
+
 
 def open_engine(
     url: str,
@@ -28,7 +38,7 @@ def open_engine(
     application: str,
     pool_size: int,
     command_timeout: float | None = COMMAND_TIMEOUT_S,
-    ping: bool = True,
+    prepared: bool = False,
 ) -> AsyncEngine:
     """Make the engine of one database; it connects at first use.
 
@@ -37,27 +47,32 @@ def open_engine(
         application: the name under which the server's administrator sees these connections.
         pool_size: the most connections that this process opens.
         command_timeout: seconds after which a statement fails; None waits for ever.
-        ping: make sure of a pooled connection before it is used, at four round trips to the server. Without it the
-            first use after a restart of the server fails, which whoever tries again anyway does not mind.
+        prepared: let connections keep the statements that they have prepared: only straight to a server.
     """
-    return create_async_engine(
+    engine = create_async_engine(
         make_url(url).set(drivername="postgresql+asyncpg"),
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=POOL_TIMEOUT_S,
-        pool_pre_ping=ping,
         hide_parameters=True,
         connect_args={
             "timeout": CONNECT_TIMEOUT_S,
             "command_timeout": command_timeout,
             "server_settings": {"application_name": application},
-            # Behind PgBouncer the next statement may run on another server connection: nothing is cached, and
-            # no two clients may choose the same name for a prepared statement.
-            "statement_cache_size": 0,
-            "prepared_statement_cache_size": 0,
-            "prepared_statement_name_func": lambda: f"farelark_{uuid4().hex}",
+            **({} if prepared else _NOT_PREPARED),
         },
     )
+    event.listen(engine.sync_engine, "checkout", _refuse_closed)
+    return engine
+
+
+def _refuse_closed(connection: Any, *_: object) -> None:  # noqa: ANN401  # an adapter that SQLAlchemy does not export
+    """Have the pool connect anew after a restart of the server: asyncpg knows of it without asking.
+
+    SQLAlchemy's own `pool_pre_ping` would take four round trips for every use.
+    """
+    if connection.driver_connection.is_closed():
+        raise InvalidatePoolError
 
 
 @asynccontextmanager

@@ -83,7 +83,7 @@ class Shards:
         self._rates: dict[tuple[int, date], RatesInUse] = {}
 
     @classmethod
-    def at(cls, urls: Sequence[str], *, application: str, pool_size: int, ping: bool = True) -> "Shards":
+    def at(cls, urls: Sequence[str], *, application: str, pool_size: int, prepared: bool = False) -> "Shards":
         """Shards at these addresses, with engines as `open_engine` makes them; connects at first use.
 
         Raises:
@@ -91,7 +91,7 @@ class Shards:
         """
         if not urls:
             raise ConfigurationError("SHARD_URLS must name at least one shard")
-        return cls([open_engine(url, application=application, pool_size=pool_size, ping=ping) for url in urls])
+        return cls([open_engine(url, application=application, pool_size=pool_size, prepared=prepared) for url in urls])
 
     @property
     def numbers(self) -> range:

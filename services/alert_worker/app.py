@@ -35,7 +35,7 @@ async def serve(settings: Settings, health: Health, stopping: asyncio.Event) -> 
     async with AsyncExitStack() as closing:
         # Each batch or command in work, and each sweep, uses at most one connection per shard.
         connections = 2 * settings.concurrency + _SWEEPS
-        shards = Shards.at(settings.shards, application="alert_worker", pool_size=connections, ping=False)
+        shards = Shards.at(settings.shards, application="alert_worker", pool_size=connections)
         closing.push_async_callback(shards.close)
         refresh_on_hangup(shards)
         boards = BoardStore(settings.redis_url)

@@ -1,6 +1,8 @@
 """Which errors of a real database mean that it is away."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -60,10 +62,14 @@ async def test_a_connection_cut_off_is_away_and_the_next_use_connects_again(engi
 
 
 async def test_a_connection_cut_off_while_idle_goes_unnoticed(engine: AsyncEngine, url: str) -> None:
-    pid = await run(engine, "SELECT pg_backend_pid()")
+    async with engine.connect() as connection:
+        pid = (await connection.execute(text("SELECT pg_backend_pid()"))).scalar()
+        driver: Any = (await connection.get_raw_connection()).driver_connection
     other = open_engine(url, application="tests", pool_size=1)
     await run(other, f"SELECT pg_terminate_backend({pid})")
     await other.dispose()
+    while not driver.is_closed():  # noqa: ASYNC110  # the word of it is on its way
+        await asyncio.sleep(0.01)
     assert await run(engine, "SELECT pg_backend_pid()") != pid
 
 
