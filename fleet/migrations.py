@@ -1,11 +1,11 @@
-"""Brings the accounts database and every shard to the newest schema, and makes room for the coming days.
+"""Brings the accounts database and every shard to the newest schema, and makes room for the coming days and months.
 
 Any number of processes may do this at once: an advisory lock lets one at a time into a database, and one that
 finds nothing to do does nothing. Within a process it is one at a time, for Alembic's context is global.
 """
 
-from collections.abc import Callable, Sequence
-from datetime import date, timedelta
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import date
 from pathlib import Path
 
 import alembic.command
@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 import shared.schema
+from fleet.partitions import make_history_months, make_notification_days
 from fleet.shards.states import enter_new_shards
 from shared.databases import open_engine, reaching, sqlstate
 from shared.errors import FarelarkError
@@ -26,10 +27,11 @@ LOCK_TIMEOUT = "5s"
 TURN_TIMEOUT = "5min"
 # The advisory lock's number; any would do that nothing else in the database uses.
 TURN = 0x6661_7265_6C61_726B
-DAYS_AHEAD = 14
 
 _LOCK_NOT_AVAILABLE = "55P03"
 _SCRIPTS = Path(shared.schema.__file__).parent / "migrations"
+
+MakePartitions = Callable[[AsyncConnection, date], Awaitable[None]]
 
 
 class TableLockedError(FarelarkError):
@@ -57,7 +59,7 @@ async def migrate(
         accounts_url: straight to the server, not to a PgBouncer; so are `shard_urls`.
         shard_urls: in the order of the shard map.
         say: is told, in a sentence, of every database that is done.
-        today: in UTC; notifications get a partition for each day from here on.
+        today: in UTC; from here on each day of notifications and each month of the history gets a partition.
         rates: what the first shards of all begin with; a shard that is added later gets those of the others.
 
     Raises:
@@ -66,22 +68,21 @@ async def migrate(
         TurnTakenError: a bucket is being moved or rates are being loaded, for longer than that.
         ConfigurationError: the map puts buckets on shards that are not named.
     """
-    await _migrate("accounts", accounts_url, today)
+    await _migrate("accounts", accounts_url, "accounts", make_notification_days, today)
     say("accounts is migrated")
     for number, url in enumerate(shard_urls):
-        await _migrate(f"shard{number}", url, None)
+        await _migrate(f"shard{number}", url, "shards", make_history_months, today)
         say(f"shard{number} is migrated")
     await enter_new_shards(shard_urls, rates)
 
 
-async def _migrate(name: str, url: str, partitions_from: date | None) -> None:
+async def _migrate(name: str, url: str, history: str, make_partitions: MakePartitions, today: date) -> None:
     engine = open_engine(url, application="farelark-migrations", pool_size=1, command_timeout=None)
     try:
         async with reaching(name), engine.begin() as connection:
             await _take_turn(connection)
-            await connection.run_sync(_upgrade, "shards" if partitions_from is None else "accounts")
-            if partitions_from is not None:
-                await _make_partitions(connection, partitions_from)
+            await connection.run_sync(_upgrade, history)
+            await make_partitions(connection, today)
     except DBAPIError as error:
         if sqlstate(error) == _LOCK_NOT_AVAILABLE:
             raise TableLockedError(name) from error
@@ -103,32 +104,3 @@ def _upgrade(connection: Connection, history: str) -> None:
     config.set_main_option("path_separator", "newline")
     config.attributes["connection"] = connection
     alembic.command.upgrade(config, "head")
-
-
-async def _make_partitions(connection: AsyncConnection, today: date) -> None:
-    for ahead in range(DAYS_AHEAD):
-        day = today + timedelta(days=ahead)
-        partition = f"notifications_{day:%Y%m%d}"
-        exists = await connection.scalar(text("SELECT to_regclass(:partition)"), {"partition": partition})
-        if exists is None:
-            await _make_partition(connection, partition, day)
-
-
-async def _make_partition(connection: AsyncConnection, partition: str, day: date) -> None:
-    """Make a day's partition beside the table, move in what the default holds of that day, and attach it.
-
-    Made so, notifiers go on writing to other days (CREATE ... PARTITION OF would lock them out), and rows of
-    that day in the default are no obstacle. The default is locked first: none may slip in before the attach.
-    """
-    bounds = f"FROM ('{day}') TO ('{day + timedelta(days=1)}')"
-    move = (
-        f"WITH moved AS (DELETE FROM notifications_default WHERE fired_on = '{day}' RETURNING *)"  # noqa: S608 - a date
-        f" INSERT INTO {partition} SELECT * FROM moved"
-    )
-    for statement in (
-        "LOCK TABLE notifications_default IN ACCESS EXCLUSIVE MODE",
-        f"CREATE TABLE {partition} (LIKE notifications INCLUDING ALL)",
-        move,
-        f"ALTER TABLE notifications ATTACH PARTITION {partition} FOR VALUES {bounds}",
-    ):
-        await connection.execute(text(statement))

@@ -82,16 +82,34 @@ class Rates:
         except (OSError, ValueError) as error:
             raise ConfigurationError(f"the rates file {path} cannot be used: {error}") from error
 
+    def factor_of(self, currency: str) -> Factor:
+        """The factor of a currency.
+
+        Raises:
+            UnknownCurrencyError: the snapshot has no rate for it.
+        """
+        try:
+            return self.factors[currency]
+        except KeyError:
+            raise UnknownCurrencyError(f"no rate for {currency!r} on {self.date}") from None
+
     def to_reference(self, amount: int, currency: str) -> int:
         """The amount in minor units of the reference currency.
 
         Raises:
             UnknownCurrencyError: the snapshot has no rate for the currency.
         """
-        try:
-            return converted(amount, self.factors[currency])
-        except KeyError:
-            raise UnknownCurrencyError(f"no rate for {currency!r} on {self.date}") from None
+        return converted(amount, self.factor_of(currency))
+
+    def into(self, currency: str) -> "Rates":
+        """The same day's rates into another currency, without those that are out of all proportion to it.
+
+        Raises:
+            UnknownCurrencyError: the snapshot has no rate for the currency.
+        """
+        unit = Fraction(*self.factor_of(currency))
+        factors = {each: _nearest_factor(Fraction(*factor) / unit) for each, factor in self.factors.items()}
+        return Rates(self.date, currency, {each: factor for each, factor in factors.items() if factor})
 
 
 def _per_euro(quotations: Quotations) -> dict[str, Fraction]:
@@ -113,9 +131,18 @@ def _factors(per_euro: Mapping[str, Fraction], reference: str) -> dict[str, Fact
         raise ValueError(f"it has no rate of the reference currency {reference}")
     factors = {}
     for currency, rate in per_euro.items():
-        factor = per_euro[reference] / rate * Fraction(10) ** (minor_units(reference) - minor_units(currency))
-        if not _MIN_FACTOR <= factor <= _MAX_NUMERATOR:
+        factor = _nearest_factor(
+            per_euro[reference] / rate * Fraction(10) ** (minor_units(reference) - minor_units(currency))
+        )
+        if factor is None:
             raise ValueError(f"the rate of {currency} is out of all proportion to that of {reference}")
-        inverse = (1 / factor).limit_denominator(_MAX_NUMERATOR)
-        factors[currency] = (inverse.denominator, inverse.numerator)
+        factors[currency] = factor
     return factors
+
+
+def _nearest_factor(exact: Fraction) -> Factor | None:
+    """The nearest factor that whole columns can be converted with; None where there is none near."""
+    if not _MIN_FACTOR <= exact <= _MAX_NUMERATOR:
+        return None
+    inverse = (1 / exact).limit_denominator(_MAX_NUMERATOR)
+    return inverse.denominator, inverse.numerator

@@ -1,4 +1,7 @@
-"""A shard: the alerts of the routes whose buckets it holds, and what it knows of the map and of the rates."""
+"""A shard: alerts and price history of the routes whose buckets it holds, and what it knows of map and rates."""
+
+from datetime import date
+from typing import Final
 
 from sqlalchemy import (
     BigInteger,
@@ -11,6 +14,7 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
+    PrimaryKeyConstraint,
     SmallInteger,
     Table,
     Text,
@@ -177,4 +181,32 @@ bucket_transit = Table(
     Column("id", Uuid, primary_key=True),
     Column("bucket", SmallInteger, nullable=False),
     Column("content", JSONB, nullable=False),
+)
+
+# The return date of one-way fares in the history, as in board keys: a key has no room for null.
+ONE_WAY: Final = date(1970, 1, 1)
+
+# What a route cost over time: a row for each day (UTC) on which a price was first seen or changed. Prices are in
+# minor units of `currency`, their reference amounts at the rates of then.
+price_history = Table(
+    "price_history",
+    metadata,
+    Column("route", Text, nullable=False),
+    Column("departure_date", Date, nullable=False),
+    Column("return_date", Date, nullable=False),  # `ONE_WAY` where there is none
+    Column("cabin", SmallInteger, nullable=False),  # its position among `CABINS`
+    Column("currency", Text, nullable=False),
+    Column("observed_on", Date, nullable=False),
+    Column("low", BigInteger, nullable=False),
+    Column("high", BigInteger, nullable=False),
+    Column("last", BigInteger, nullable=False),
+    Column("low_reference", BigInteger, nullable=False),
+    Column("last_reference", BigInteger, nullable=False),
+    Column("last_observed_at", DateTime(timezone=True), nullable=False),
+    Column("changes", Integer, nullable=False),
+    PrimaryKeyConstraint("route", "departure_date", "return_date", "cabin", "currency", "observed_on"),
+    CheckConstraint("0 < low AND low <= last AND last <= high", name="prices"),
+    CheckConstraint("low_reference > 0 AND last_reference > 0", name="references"),
+    CheckConstraint("changes > 0", name="changes"),
+    postgresql_partition_by="RANGE (departure_date)",
 )

@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -15,11 +15,14 @@ from sqlalchemy import Connection, MetaData, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fleet import migrations
-from fleet.migrations import DAYS_AHEAD, TURN, TableLockedError, migrate
+from fleet.migrations import TURN, TableLockedError, migrate
+from fleet.partitions import DAYS_AHEAD, MONTHS_AHEAD, MONTHS_BEHIND
 from shared.databases import open_engine
 from shared.errors import UnavailableError
+from shared.messages.columns import MAX_DAYS_AHEAD
 from shared.schema import accounts, shards
 from shared.schema.accounts import notifications
+from shared.schema.shards import ONE_WAY, price_history
 from tests.development_rates import RATES
 from tests.integration.fresh_databases import create_databases
 from tests.private_servers import Servers
@@ -63,7 +66,7 @@ async def catalog(connection: AsyncConnection, metadata: MetaData) -> set[tuple[
 
 def differences(connection: Connection, metadata: MetaData) -> list[Any]:
     def ours(name: str | None, kind: str, _: object) -> bool:
-        return kind != "table" or not re.fullmatch(r"notifications_(\d{8}|default)", name or "")
+        return kind != "table" or not re.fullmatch(r"(notifications|price_history)_(\d+|default)", name or "")
 
     opts = {"compare_server_default": True, "include_name": ours}
     return list(compare_metadata(MigrationContext.configure(connection, opts=opts), metadata))
@@ -140,6 +143,36 @@ async def test_each_coming_day_has_its_partition(servers: Servers) -> None:
     days = (TODAY + timedelta(days=ahead) for ahead in range(DAYS_AHEAD))
     partitions = {f"notifications_{day:%Y%m%d}" for day in days} | {"notifications_default"}
     assert {name for name in await tables(accounts_url) if name.startswith("notifications_")} == partitions
+
+
+async def test_every_fare_on_sale_departs_in_a_month_of_the_history(servers: Servers) -> None:
+    """Also yesterday's, and those two years ahead when the last migration was a month ago."""
+    accounts_url, shard_url = await create_databases(servers.postgres, 2)
+    today = date(2027, 1, 31)
+    await migrate(accounts_url, [shard_url], silent, today=today, rates=RATES)
+    later = today + timedelta(days=31)
+    departures = [date(2026, 12, 31), today, later, later + timedelta(days=MAX_DAYS_AHEAD)]
+    async with connected(shard_url) as connection:
+        await connection.execute(insert(price_history), [a_day_of_history(departure) for departure in departures])
+        rows = (
+            await connection.execute(select(price_history.c.departure_date, text("tableoid::regclass::text")))
+        ).all()
+    assert {tuple(row) for row in rows} == {(day, f"price_history_{day:%Y%m}") for day in departures}
+
+
+async def test_the_history_gets_its_further_months_as_time_goes_on(servers: Servers) -> None:
+    accounts_url, shard_url = await create_databases(servers.postgres, 2)
+    for today in (date(2026, 11, 30), date(2026, 12, 1)):
+        await migrate(accounts_url, [shard_url], silent, today=today, rates=RATES)
+    months = {name for name in await tables(shard_url) if name.startswith("price_history_")}
+    assert len(months) == MONTHS_BEHIND + 1 + MONTHS_AHEAD + 1
+    assert (min(months), max(months)) == ("price_history_202610", "price_history_202903")
+
+
+def a_day_of_history(departure: date) -> dict[str, Any]:
+    prices = dict.fromkeys(("low", "high", "last", "low_reference", "last_reference"), 100)
+    of = {"route": "NYC-LON", "departure_date": departure, "return_date": ONE_WAY, "cabin": 0, "currency": "EUR"}
+    return of | prices | {"observed_on": TODAY, "last_observed_at": datetime(2026, 11, 22, tzinfo=UTC), "changes": 1}
 
 
 async def test_rows_that_waited_in_the_default_move_to_their_day(servers: Servers) -> None:
