@@ -1,4 +1,4 @@
-"""What an answer of FCM means for the push and for the device's token."""
+"""What an answer of FCM means for the push and for the device's address, be it a token or a fid."""
 
 from http import HTTPStatus
 from typing import Any
@@ -25,7 +25,9 @@ _BY_STATUS = {
     HTTPStatus.TOO_MANY_REQUESTS: Outcome(Verdict.TRANSIENT, "quota_exceeded"),
 }
 _INVALID = Outcome(Verdict.FAILED, "invalid_argument")
-_INVALID_TOKEN = Outcome(Verdict.RETIRE, "invalid_token")
+_INVALID_ADDRESS = Outcome(Verdict.RETIRE, "invalid_address")
+
+_ADDRESS_FIELDS = {"message.token", "message.fid"}
 
 
 def outcome_of(response: messaging.SendResponse) -> Outcome:
@@ -36,24 +38,24 @@ def outcome_of(response: messaging.SendResponse) -> Outcome:
     if error is None or error.http_response is None:
         return UNKNOWN_OUTCOME
     status = error.http_response.status_code
-    # First of all: the word of a broken server retires no token, whatever detail it carries.
+    # First of all: the word of a broken server retires no device, whatever detail it carries.
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return Outcome(Verdict.TRANSIENT, "server_error")
     if type(error) in _BY_DETAIL:
         return _BY_DETAIL[type(error)]
-    if status == HTTPStatus.BAD_REQUEST and _blames_the_token(error):
-        return _INVALID_TOKEN
+    if status == HTTPStatus.BAD_REQUEST and _blames_the_address(error):
+        return _INVALID_ADDRESS
     return _BY_STATUS.get(status, _INVALID)
 
 
-def _blames_the_token(error: FirebaseError) -> bool:
-    """Tell whether a field violation of the answer is on the token."""
+def _blames_the_address(error: FirebaseError) -> bool:
+    """Tell whether a field violation of the answer is on the token or the fid."""
     try:
         details = error.http_response.json()["error"].get("details", [])
-        return any(_is_on_token(violation) for detail in details for violation in detail.get("fieldViolations", []))
+        return any(_is_on_address(violation) for detail in details for violation in detail.get("fieldViolations", []))
     except (ValueError, LookupError, TypeError, AttributeError):
         return False  # an answer of another shape blames nothing that we know
 
 
-def _is_on_token(violation: dict[str, Any]) -> bool:
-    return violation.get("field") == "message.token"
+def _is_on_address(violation: dict[str, Any]) -> bool:
+    return violation.get("field") in _ADDRESS_FIELDS

@@ -26,8 +26,10 @@ def to_message(push: Push, now: datetime) -> messaging.Message:
         apns=_apns(replaces, now + life),
         webpush=_webpush(push, replaces, life),
     )
-    # As a constructor's argument it would warn that installation ids are to replace tokens; both are served.
-    message.token = push.device.token
+    if push.device.addressed_by == "fid":
+        message.fid = push.device.address
+    else:  # as a constructor's argument it would warn that installation ids are to replace tokens; both are served
+        message.token = push.device.address
     return message
 
 

@@ -1,9 +1,9 @@
 """What goes through a push gateway: a push to one device, and what became of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Literal, Protocol
 from uuid import UUID
 
 from services.notifier.rendering import Text
@@ -12,12 +12,18 @@ from shared.messages.notifications import Notice
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """An installation of the app that a traveller wants to be told on."""
+    """An installation of the app that a traveller wants to be told on.
+
+    Attributes:
+        address: its registration token, or its installation id, at Firebase.
+        addressed_by: which of the two.
+    """
 
     id: UUID
     user_id: UUID
-    token: str
     locale: str
+    address: str = field(repr=False)
+    addressed_by: Literal["token", "fid"]
 
 
 @dataclass(frozen=True, slots=True)

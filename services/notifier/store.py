@@ -42,27 +42,34 @@ LOCK = text("""
 """)
 
 DEVICES = text("""
-    SELECT id, user_id, token, locale FROM devices
+    SELECT id, user_id, locale, coalesce(token, fid) AS address,
+        CASE WHEN fid IS NULL THEN 'token' ELSE 'fid' END AS addressed_by
+    FROM devices
     WHERE user_id = ANY(CAST(:users AS uuid[])) AND retired_at IS NULL
     ORDER BY user_id, id
 """)
 
+# What the app has reported meanwhile is the later news: it stays.
 MARK = text("""
-    UPDATE notifications SET state = done.state, reason = nullif(done.reason, ''), updated_at = now()
+    UPDATE notifications
+    SET state = CASE WHEN notifications.state IN ('delivered', 'opened') THEN notifications.state ELSE done.state END,
+        reason = CASE WHEN notifications.state IN ('delivered', 'opened') THEN NULL ELSE nullif(done.reason, '') END,
+        sent_at = CASE WHEN done.state = 'sent' THEN now() END,
+        updated_at = now()
     FROM unnest(CAST(:ids AS uuid[]), CAST(:states AS text[]), CAST(:reasons AS text[]))
         AS done (id, state, reason)
     WHERE notifications.id = done.id
 """)
 
-# The token is compared too: the app may have registered a new one for the device since the push was built.
+# The address is compared too: the app may have given the device a new one since the push was built.
 # Locked in order of their ids, because two batches may find the same devices dead.
 RETIRE = text("""
     UPDATE devices SET retired_at = now(), retired_reason = locked.reason
     FROM (
         SELECT devices.id, dead.reason
-        FROM unnest(CAST(:ids AS uuid[]), CAST(:tokens AS text[]), CAST(:reasons AS text[]))
-            AS dead (id, token, reason)
-        JOIN devices ON devices.id = dead.id AND devices.token = dead.token
+        FROM unnest(CAST(:ids AS uuid[]), CAST(:addresses AS text[]), CAST(:reasons AS text[]))
+            AS dead (id, address, reason)
+        JOIN devices ON devices.id = dead.id AND coalesce(devices.token, devices.fid) = dead.address
         WHERE devices.retired_at IS NULL
         ORDER BY devices.id
         FOR NO KEY UPDATE OF devices
@@ -91,7 +98,8 @@ class Claim:
         """Return the live devices of each of these users that has any."""
         found: dict[UUID, list[Device]] = {}
         for row in await self.connection.execute(DEVICES, {"users": list(users)}):
-            found.setdefault(row.user_id, []).append(Device(row.id, row.user_id, row.token, row.locale))
+            device = Device(row.id, row.user_id, row.locale, row.address, row.addressed_by)
+            found.setdefault(row.user_id, []).append(device)
         return found
 
     @reaching("accounts")
@@ -109,7 +117,7 @@ class Claim:
         """Send nothing more to these devices, each for its reason."""
         columns = {
             "ids": [device.id for device, _ in dead],
-            "tokens": [device.token for device, _ in dead],
+            "addresses": [device.address for device, _ in dead],
             "reasons": [reason for _, reason in dead],
         }
         await self.connection.execute(RETIRE, columns)

@@ -39,7 +39,7 @@ class FcmStandIn:
 
     Attributes:
         url: where it listens.
-        answers: by device token; a token without an answer is accepted.
+        answers: by a device's token or fid; one without an answer is accepted.
         token_status: the status of the token endpoint.
         messages: the `message` objects accepted or refused, in the order of arrival.
         exchanges: how many access tokens were asked for.
@@ -67,7 +67,8 @@ class FcmStandIn:
         message = document["message"]
         self.messages.append(message)
         accepted = Answer(200, {"name": f"projects/{PROJECT}/messages/{len(self.messages)}"})
-        return self.answers.get(message["token"], accepted).to_response()
+        address = message["fid"] if "fid" in message else message["token"]
+        return self.answers.get(address, accepted).to_response()
 
     def write_credentials(self, path: Path) -> Path:
         """Write a service account's key file that names this stand-in as its token endpoint."""

@@ -97,22 +97,15 @@ async def migrated_accounts(servers: Servers) -> AsyncIterator[AsyncEngine]:
     await engine.dispose()
 
 
-async def traveller(accounts: AsyncEngine, *tokens: str) -> UUID:
-    """Register a traveller with a device for each token."""
+async def traveller(accounts: AsyncEngine, *tokens: str, fids: Sequence[str] = ()) -> UUID:
+    """Register a traveller with a device for each token and each installation id."""
     user = uuid4()
+    facts = {"user_id": user, "platform": "ios", "locale": "de", "time_zone": "UTC"}
+    addresses = [("token", token) for token in tokens] + [("fid", fid) for fid in fids]
     async with accounts.begin() as connection:
         await connection.execute(insert(users).values(id=user, email=f"{user}@example.org", password_hash="-"))
-        for token in tokens:
-            await connection.execute(
-                insert(devices).values(
-                    id=uuid4(),
-                    user_id=user,
-                    token=f"{token}-{user}",
-                    platform="ios",
-                    locale="de",
-                    time_zone="UTC",
-                )
-            )
+        for kind, address in addresses:
+            await connection.execute(insert(devices).values({"id": uuid4(), kind: f"{address}-{user}"} | facts))
     return user
 
 

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 from prometheus_client import REGISTRY
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.notifier.app import BATCH_SIZE
@@ -81,11 +81,12 @@ def notifier(accounts: AsyncEngine, gateway: Gateway) -> NotificationHandler:
 
 
 async def retired(accounts: AsyncEngine, user: UUID) -> dict[str, str | None]:
-    """The reasons for which a traveller's devices were retired, by token."""
-    rows = select(devices.c.token, devices.c.retired_reason, devices.c.retired_at).where(devices.c.user_id == user)
+    """The reasons for which a traveller's devices were retired, by token or installation id."""
+    address = func.coalesce(devices.c.token, devices.c.fid).label("address")
+    rows = select(address, devices.c.retired_reason, devices.c.retired_at).where(devices.c.user_id == user)
     async with accounts.connect() as connection:
         return {
-            row.token.removesuffix(f"-{user}"): row.retired_reason
+            row.address.removesuffix(f"-{user}"): row.retired_reason
             for row in await connection.execute(rows)
             if row.retired_at
         }
@@ -95,9 +96,25 @@ async def test_each_device_gets_one_push_in_the_words_of_its_locale(accounts: As
     gateway = Gatekeeper()
     notification = fired(await traveller(accounts, "phone", "tablet"))
     assert await handle(notifier(accounts, gateway), notification) == [Done()]
-    assert len({push.device.token for push in gateway.pushes}) == len(gateway.pushes) == 2
+    assert len({push.device.address for push in gateway.pushes}) == len(gateway.pushes) == 2
     assert {push.text.title for push in gateway.pushes} == {"Barcelona → Budapest from 89,99\xa0€"}
     assert await recorded(accounts, notification) == [("sent", None)]
+
+
+async def test_a_device_is_reached_by_its_token_or_by_its_installation_id(accounts: AsyncEngine) -> None:
+    gateway = Gatekeeper()
+    user = await traveller(accounts, "phone", fids=["tablet"])
+    assert await handle(notifier(accounts, gateway), fired(user)) == [Done()]
+    reached = {push.device.addressed_by: push.device.address for push in gateway.pushes}
+    assert reached == {"token": f"phone-{user}", "fid": f"tablet-{user}"}
+
+
+async def test_what_addresses_a_device_is_not_in_how_it_is_written(accounts: AsyncEngine) -> None:
+    gateway = Gatekeeper()
+    user = await traveller(accounts, "secret", fids=["secret"])
+    await handle(notifier(accounts, gateway), fired(user))
+    assert len(gateway.pushes) == 2
+    assert "secret" not in repr(gateway.pushes)
 
 
 async def test_a_notification_that_is_delivered_again_is_recorded_and_sent_once(accounts: AsyncEngine) -> None:
@@ -177,6 +194,14 @@ async def test_a_dead_token_is_retired_with_its_reason_and_never_used_again(acco
     assert await recorded(accounts, first) == [("failed", "unregistered")]
     assert await recorded(accounts, second) == [("failed", "no_device")]
     assert len(gateway.pushes) == 1
+
+
+async def test_a_dead_installation_id_is_retired_and_the_other_devices_stay(accounts: AsyncEngine) -> None:
+    gateway = Gatekeeper(SENT, Outcome(Verdict.RETIRE, "invalid_address"))
+    user = await traveller(accounts, fids=["phone", "tablet"])
+    assert await handle(notifier(accounts, gateway), fired(user)) == [Done()]
+    dead = gateway.pushes[1].device.address.removesuffix(f"-{user}")
+    assert await retired(accounts, user) == {dead: "invalid_address"}
 
 
 async def test_many_notifiers_at_once_may_find_the_same_devices_dead(accounts: AsyncEngine) -> None:

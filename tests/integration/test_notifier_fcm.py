@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -68,7 +69,7 @@ def push(to: str = "device-token", departure: date = date(2026, 12, 24), text: T
 
 
 def push_of(notice: Notice, to: str = "device-token", text: Text | None = None) -> Push:
-    device = Device(UUID(int=4), UUID(int=3), to, "en")
+    device = Device(UUID(int=4), UUID(int=3), "en", to, "token")
     return Push(notice, device, text or render(notice, device.locale))
 
 
@@ -94,6 +95,18 @@ async def test_a_push_arrives_as_a_message_that_replaces_its_twin(
     assert message["android"]["notification"]["tag"] == alert
     assert message["apns"]["headers"]["apns-collapse-id"] == alert
     assert message["webpush"]["notification"]["tag"] == alert
+
+
+async def test_a_device_known_by_its_installation_id_is_addressed_by_that_alone(
+    stand_in: FcmStandIn, gateway: FirebaseGateway
+) -> None:
+    by_token = push()
+    by_fid = replace(by_token, device=replace(by_token.device, address="an-installation-id", addressed_by="fid"))
+    stand_in.answers["an-installation-id"] = error(404, {"@type": FCM_ERROR, "errorCode": "UNREGISTERED"})
+    assert await gateway.send([by_fid]) == [Outcome(Verdict.RETIRE, "unregistered")]
+    (message,) = stand_in.messages
+    assert message["fid"] == "an-installation-id"
+    assert "token" not in message
 
 
 @pytest.mark.parametrize(
@@ -150,7 +163,8 @@ async def test_more_pushes_than_one_call_takes_are_answered_in_their_order(
     [
         (error(400), Outcome(Verdict.FAILED, "invalid_argument")),
         (error(400, bad_field("message.android.ttl")), Outcome(Verdict.FAILED, "invalid_argument")),
-        (error(400, bad_field("message.token")), Outcome(Verdict.RETIRE, "invalid_token")),
+        (error(400, bad_field("message.token")), Outcome(Verdict.RETIRE, "invalid_address")),
+        (error(400, bad_field("message.fid")), Outcome(Verdict.RETIRE, "invalid_address")),
         (error(403), Outcome(Verdict.REFUSED, "permission_denied")),
         (error(404), Outcome(Verdict.FAILED, "not_found")),
         (error(429), Outcome(Verdict.TRANSIENT, "quota_exceeded")),
