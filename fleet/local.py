@@ -16,7 +16,7 @@ from typing import Final
 from fleet import addresses
 from fleet.addresses import REPOSITORY, Addresses, Service
 from fleet.backends import DEFAULT_SHARDS, Backends, open_backends
-from fleet.keys import generate_key
+from fleet.keys import ensure_key, folder_in
 from fleet.migrations import migrate
 from fleet.servers.children import Children, children_in
 from fleet.servers.ports import LOOPBACK, free_ports
@@ -27,6 +27,17 @@ from shared.settings import RatesSettings, load
 
 SERVICES: Final = ("notifier", "alert_worker", "price_worker", "alerts_api")
 _PUSH_LOG: Final = "pushes.jsonl"
+# Everybody here comes from one address, invented travellers by the hundred.
+_MANY: Final = str(10**9)
+_AT_A_DESK: Final = {
+    "ENVIRONMENT": "development",
+    "ALERTS_PER_USER": _MANY,
+    "USER_READS_PER_MINUTE": _MANY,
+    "USER_WRITES_PER_MINUTE": _MANY,
+    "ADDRESS_REQUESTS_PER_MINUTE": _MANY,
+    "ADDRESS_TRIES_PER_MINUTE": _MANY,
+    "ACCOUNT_TRIES_PER_MINUTE": _MANY,
+}
 
 Say = Callable[[str], None]
 
@@ -129,20 +140,21 @@ def _addresses(folder: Path, backends: Backends, api: str) -> Addresses:
 
 
 def _environment(folder: Path, backends: Backends) -> dict[str, str]:
-    key = folder / "keys" / "access_tokens.pem"
     failpoints = folder / "failpoints"
-    for subfolder in (key.parent, failpoints):
-        subfolder.mkdir(exist_ok=True)
-    generate_key(key)
-    return dict(os.environ) | {
+    failpoints.mkdir(exist_ok=True)
+    ensure_key(folder_in(folder), datetime.now(UTC))
+    # To databases of somebody's own the way may lead through a PgBouncer.
+    prepared = str(not {"ACCOUNTS_URL", "SHARD_URLS"} & os.environ.keys())
+    ours = {
         "PYTHONPATH": str(REPOSITORY),
         "RABBITMQ_URL": backends.amqp,
         "REDIS_URL": backends.redis,
         "ACCOUNTS_URL": backends.accounts,
         "SHARD_URLS": ",".join(backends.shards),
         "PUSH_LOG": str(folder / _PUSH_LOG),
-        "JWT_KEY_FILE": str(key),
+        "JWT_KEYS": str(folder_in(folder)),
         "OPS_HOST": LOOPBACK,
         "API_HOST": LOOPBACK,
         "FAILPOINTS": str(failpoints),
     }
+    return _AT_A_DESK | {"PREPARED_STATEMENTS": prepared} | os.environ | ours

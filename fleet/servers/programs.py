@@ -12,7 +12,12 @@ from fleet.servers.errors import INSTALLER, InstallError, ProgramsMissingError
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 SERVERS = ("rabbitmq", "redis", "postgres")
-PACKAGES = {"rabbitmq": "rabbitmq-server", "redis": "redis-server", "postgres": "postgresql"}
+PACKAGES = {
+    "rabbitmq": "rabbitmq-server",
+    "redis": "redis-server",
+    "postgres": "postgresql",
+    "haproxy": "haproxy",  # no server of a fleet: the tests put it before two of the API
+}
 
 
 def rabbitmq_server() -> Path:
@@ -37,6 +42,11 @@ def postgres_folder() -> Path:
     if versions:
         return max(versions, key=lambda path: int(path.parent.name))
     return _which("postgres", "postgres").resolve().parent
+
+
+def haproxy() -> Path:
+    """Return the balancer that the documentation's example is for."""
+    return _which("haproxy", "haproxy")
 
 
 def missing(servers: Sequence[str] = SERVERS) -> list[str]:
@@ -68,7 +78,12 @@ def install_missing(say: Callable[[str], None], servers: Sequence[str] = SERVERS
         raise InstallError(f"installing {' '.join(packages)} failed:\n{output}")
 
 
-_FINDERS = {"rabbitmq": (rabbitmq_server, epmd), "redis": (redis_server,), "postgres": (postgres_folder,)}
+_FINDERS = {
+    "rabbitmq": (rabbitmq_server, epmd),
+    "redis": (redis_server,),
+    "postgres": (postgres_folder,),
+    "haproxy": (haproxy,),
+}
 
 
 def _is_there(find: Callable[[], Path]) -> bool:

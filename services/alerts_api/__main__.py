@@ -1,6 +1,6 @@
 """Runs the alerts API as a process."""
 
-from services.alerts_api.app import NAME
+from services.alerts_api.servers import NAME
 from services.alerts_api.serving import serve
 from services.alerts_api.settings import Settings
 from shared.service import run

@@ -1,64 +1,54 @@
 """Wires the alerts API: settings in, an ASGI application out."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
-from litestar import Litestar, Router
+from litestar import Litestar
 from litestar.di import Provide
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.alerts_api.accounts.authentication import PUBLIC, BearerGuard, user_id_of
+from services.alerts_api.accounts.authentication import BearerGuard, user_id_of
+from services.alerts_api.accounts.deletion import Deletions
+from services.alerts_api.accounts.export import Exports
+from services.alerts_api.accounts.issuers import Issuers, OpenIdProvider
+from services.alerts_api.accounts.keys import TokenKeys
 from services.alerts_api.accounts.passwords import Passwords
-from services.alerts_api.accounts.routes import login, register
+from services.alerts_api.accounts.sessions import SessionStore
 from services.alerts_api.accounts.store import AccountsStore
 from services.alerts_api.accounts.tokens import AccessTokens
 from services.alerts_api.alerts.best_fares import WriteReplies
+from services.alerts_api.alerts.creation import AlertCreator
 from services.alerts_api.alerts.edits import AlertEditor
-from services.alerts_api.alerts.evaluations import Evaluations
-from services.alerts_api.alerts.routes import (
-    change_alert,
-    create_alert,
-    delete_alert,
-    get_alert,
-    list_alerts,
-    pause_alert,
-    replace_alert,
-    resume_alert,
-)
+from services.alerts_api.alerts.reservations import Reservations
 from services.alerts_api.alerts.store import AlertsStore
-from services.alerts_api.devices.routes import enter_device
+from services.alerts_api.alerts.suggestions import Suggestions
+from services.alerts_api.devices.store import DevicesStore
+from services.alerts_api.fares.finding import FareFinder
+from services.alerts_api.fares.history import HistoryReader
+from services.alerts_api.fares.live import LiveReader
+from services.alerts_api.fares.pages import FarePages
+from services.alerts_api.fares.rates import CurrentRates
+from services.alerts_api.housekeeping import housekeeping
 from services.alerts_api.http.bodies import MAX_BODY_BYTES, StrictRequest
-from services.alerts_api.http.health import live, metrics, ready
+from services.alerts_api.http.cors import cors_config
+from services.alerts_api.http.edge import at_the_edge
+from services.alerts_api.http.limiting import AccountTries, LimitedGuard, Limits
 from services.alerts_api.http.measuring import Measuring
-from services.alerts_api.http.openapi import BEARER_ONLY, openapi_config
+from services.alerts_api.http.openapi import Documentation, openapi_config
 from services.alerts_api.http.problems import handlers
+from services.alerts_api.http.readiness import Readiness
+from services.alerts_api.notifications.causes import Causes
+from services.alerts_api.notifications.store import NotificationsStore
+from services.alerts_api.preferences.store import PreferencesStore
+from services.alerts_api.routing import routers
+from services.alerts_api.servers import Connect, Servers
 from services.alerts_api.settings import Settings
 from shared.airports import cities
 from shared.alerts.available_fares import AvailableFares
 from shared.broker import Broker
-from shared.databases import open_engine
-from shared.errors import ConfigurationError
 from shared.failpoints import Failpoints
-from shared.fare_boards.store import BoardStore
-from shared.shards import Shards
-
-NAME = "alerts_api"
-
-Connect = Callable[[str, str], Awaitable[Broker]]
-
-_ALERTS = [
-    create_alert,
-    list_alerts,
-    get_alert,
-    replace_alert,
-    change_alert,
-    delete_alert,
-    pause_alert,
-    resume_alert,
-]
 
 
 def utc_now() -> datetime:
@@ -72,46 +62,89 @@ def create_app(
     """Wire the application; it connects to its servers as requests need them, to RabbitMQ in the background.
 
     Raises:
-        ConfigurationError: the token key cannot be read, or there is no shard.
+        ConfigurationError: there is no usable token key, or no shard.
     """
-    tokens = _read_tokens(settings)
     cities()  # read here once, not within the first request
-    accounts = open_engine(settings.accounts_url, application=NAME, pool_size=settings.accounts_connections)
-    shards = Shards.at(settings.shards, application=NAME, pool_size=settings.shard_connections)
-    boards = BoardStore(settings.redis_url)
-    evaluations = Evaluations(partial(connect, settings.rabbitmq_url, NAME))
-    return Litestar(
-        [
-            Router("/api/auth", route_handlers=[register, login], opt=PUBLIC),
-            Router("/api", route_handlers=[enter_device, *_ALERTS], security=BEARER_ONLY),
-            Router("/", route_handlers=[live, ready, metrics], opt=PUBLIC),
-        ],
+    servers = Servers.of(settings, connect)
+    token_keys = TokenKeys(settings.jwt_keys, clock)
+    tokens = AccessTokens(token_keys)
+    issuers = Issuers(tokens, settings.oidc and OpenIdProvider.at(settings.oidc, servers.accounts))
+    limits = Limits.of(settings)
+    failpoints = Failpoints(settings.failpoints)
+    sessions = SessionStore(servers.accounts)
+    deletions = Deletions(servers.accounts, servers.shards, failpoints)
+    given = {
+        **_stores(settings, servers, failpoints, clock),
+        "sessions": sessions,
+        "deletions": deletions,
+        "passwords": Passwords(),
+        "tries": AccountTries(servers.counts, limits),
+        "tokens": tokens,
+        "token_keys": token_keys,
+    }
+    app = Litestar(
+        routers(),
         dependencies={
-            "accounts": _given(AccountsStore(accounts)),
-            "alerts": _given(AlertsStore(shards)),
-            "edits": _given(AlertEditor(shards, Failpoints(settings.failpoints))),
-            "replies": _given(WriteReplies(evaluations, AvailableFares(boards, settings.fare_lifetime, clock))),
-            "passwords": _given(Passwords()),
-            "tokens": _given(tokens),
+            **{name: _given(value) for name, value in given.items()},
             "now": Provide(clock, sync_to_thread=False),
             "user_id": Provide(user_id_of, sync_to_thread=False),
         },
         middleware=[Measuring()],
-        guards=[BearerGuard(tokens)],
+        guards=[LimitedGuard(BearerGuard(issuers), servers.counts, limits)],
         request_class=StrictRequest,
         request_max_body_size=MAX_BODY_BYTES,
         exception_handlers=handlers(),
-        lifespan=[_closing(accounts, shards, boards), lambda _: evaluations.connecting()],
-        openapi_config=openapi_config(),
+        lifespan=[
+            servers.connected,
+            lambda _: _open(issuers),
+            lambda _: housekeeping([deletions.finish, sessions.forget_expired], clock),
+        ],
+        cors_config=cors_config(settings.cors_origins),
+        openapi_config=openapi_config(browsable=settings.environment == "development"),
+        plugins=[Documentation()],
         logging_config=None,
     )
+    app.asgi_handler = at_the_edge(app.asgi_handler, settings.trusted_proxies)
+    return app
 
 
-def _read_tokens(settings: Settings) -> AccessTokens:
-    try:
-        return AccessTokens.from_pem(settings.jwt_key_file.read_bytes())
-    except OSError as error:
-        raise ConfigurationError(f"JWT_KEY_FILE cannot be read: {error}") from error
+def _stores(
+    settings: Settings, servers: Servers, failpoints: Failpoints, clock: Callable[[], datetime]
+) -> dict[str, Any]:
+    """What handlers read and write with, by the names that they ask for it."""
+    accounts = AccountsStore(servers.accounts)
+    alerts = AlertsStore(servers.shards)
+    preferences = PreferencesStore(servers.accounts)
+    notifications = NotificationsStore(servers.accounts)
+    available = AvailableFares(servers.boards, settings.fare_lifetime, clock)
+    replies = WriteReplies(servers.evaluations, available, Suggestions(servers.shards, clock))
+    reservations = Reservations(servers.accounts, settings.alerts_per_user)
+    return {
+        "accounts": accounts,
+        "alerts": alerts,
+        "creator": AlertCreator(alerts, reservations, replies, failpoints),
+        "edits": AlertEditor(servers.shards, failpoints),
+        "replies": replies,
+        "devices": DevicesStore(servers.accounts),
+        "exports": Exports(servers.accounts, preferences, notifications, alerts),
+        "preferences": preferences,
+        "notifications": notifications,
+        "causes": Causes(servers.shards),
+        "fares": _fare_pages(settings, servers),
+        "readiness": _readiness(accounts, alerts, servers),
+    }
+
+
+def _fare_pages(settings: Settings, servers: Servers) -> FarePages:
+    read_boards = LiveReader(servers.boards, settings.fare_lifetime).read if settings.fares_live else None
+    finder = FareFinder(read_boards, settings.fares_minimum, HistoryReader(servers.shards).last_prices)
+    return FarePages(finder, CurrentRates(servers.shards), settings.fares_fresh_for)
+
+
+def _readiness(accounts: AccountsStore, alerts: AlertsStore, servers: Servers) -> Readiness:
+    shards = {servers.shards.name(shard): partial(alerts.check, shard) for shard in servers.shards.numbers}
+    others = {"redis": servers.boards.ping, "rabbitmq": servers.evaluations.check}
+    return Readiness(accounts.check, shards, others)
 
 
 def _given(value: object) -> Provide:
@@ -119,16 +152,9 @@ def _given(value: object) -> Provide:
     return Provide(lambda: value, sync_to_thread=False)
 
 
-def _closing(
-    accounts: AsyncEngine, shards: Shards, boards: BoardStore
-) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
-    """Give the connections back once the last request is answered."""
-
-    @asynccontextmanager
-    async def closing(_: Litestar) -> AsyncIterator[None]:
-        try:
-            yield
-        finally:
-            await asyncio.gather(accounts.dispose(), shards.close(), boards.close())
-
-    return closing
+@asynccontextmanager
+async def _open(issuers: Issuers) -> AsyncIterator[None]:
+    try:
+        yield
+    finally:
+        await issuers.close()

@@ -33,7 +33,7 @@ users = Table(
     Column("email", Text, unique=True),
     Column("password_hash", Text),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
-    # From here on nobody gets in, and what is the traveller's is being deleted; this row goes last.
+    # From here on nobody gets in, and what is the traveller's is being deleted; this row goes last, without a name.
     Column("deleting_at", DateTime(timezone=True)),
     CheckConstraint("email = lower(email)", name="email_lower"),
     CheckConstraint("(email IS NULL) = (password_hash IS NULL)", name="login"),
@@ -72,7 +72,6 @@ refresh_tokens = Table(
     Column("session_id", Uuid, ForeignKey("sessions.id", ondelete="CASCADE"), nullable=False),
     Column("issued_at", DateTime(timezone=True), nullable=False),
     Column("used_at", DateTime(timezone=True)),
-    Column("used_with", Text),  # the Idempotency-Key of its use
     Index(None, "session_id"),
 )
 
@@ -153,7 +152,8 @@ notifications = Table(
     Column("reason", Text),
     Column("recorded_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
-    Column("delivered_at", DateTime(timezone=True)),  # by the app's word, as is the next
+    Column("sent_at", DateTime(timezone=True)),
+    Column("delivered_at", DateTime(timezone=True)),  # by the app's word, as are the next two
     Column("opened_at", DateTime(timezone=True)),
     Column("read_at", DateTime(timezone=True)),
     # The day leads because a partitioned key must hold it; a notification's day never changes with a repeat.

@@ -1,7 +1,7 @@
 """The alerts API in the test's process, over migrated databases of its own."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -13,10 +13,11 @@ from litestar import Litestar
 from litestar.testing import TestClient
 from sqlalchemy import text
 
-from fleet.keys import generate_key
+from fleet.keys import ensure_key
 from fleet.migrations import migrate
 from fleet.servers.postgres import Postgres
-from services.alerts_api.app import create_app
+from services.alerts_api.app import create_app, utc_now
+from services.alerts_api.http.settings import LimitSettings
 from services.alerts_api.settings import Settings
 from shared.databases import open_engine
 from shared.fakes import FakeBroker
@@ -87,14 +88,14 @@ class RunningApi:
 
 
 @contextmanager
-def running_api(settings: Settings) -> Iterator[RunningApi]:
+def running_api(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Iterator[RunningApi]:
     """Run the application with a broker in memory."""
     broker = ApiBroker()
 
     async def connect(_: str, __: str) -> ApiBroker:
         return broker
 
-    with TestClient(create_app(settings, connect=connect)) as client:
+    with TestClient(create_app(settings, clock, connect)) as client:
         yield RunningApi(settings, client, broker)
 
 
@@ -105,14 +106,15 @@ def settings_over(servers: Servers, folder: Path, **changes: str) -> Settings:
 
 
 def settings_for(accounts_url: str, shard_urls: list[str], folder: Path, **changes: str) -> Settings:
-    """Settings with a new key; Redis is away unless it is given."""
-    generate_key(folder / "key.pem")
+    """Settings with a new key and no limits on rates; Redis is away unless it is given."""
+    ensure_key(folder / "token_keys", datetime.now(UTC))
     settings = {
         "accounts_url": accounts_url,
         "shard_urls": ",".join(shard_urls),
-        "jwt_key_file": folder / "key.pem",
+        "jwt_keys": folder / "token_keys",
         "redis_url": "redis://:hunter2@127.0.0.1:1",
         "rabbitmq_url": "amqp://farelark:hunter2@127.0.0.1:1/",
+        **dict.fromkeys(LimitSettings.model_fields, 1_000_000),
     }
     return Settings.model_validate(settings | changes)
 
@@ -132,7 +134,7 @@ def wish(**changes: object) -> dict[str, object]:
 
 def plain(alert: dict[str, Any]) -> dict[str, Any]:
     """The reply to a write as a later reading gives it."""
-    return {name: value for name, value in alert.items() if not name.startswith("best_fare")}
+    return {name: value for name, value in alert.items() if name not in {"best_fare", "best_fare_known", "suggestion"}}
 
 
 def day(today: date, ahead: int) -> str:

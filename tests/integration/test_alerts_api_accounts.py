@@ -1,4 +1,4 @@
-"""Registering, logging in and entering devices, over real databases."""
+"""Registering and logging in, over real databases."""
 
 from collections.abc import Iterator
 
@@ -6,8 +6,6 @@ import pytest
 
 from tests.integration.running_api import PASSWORD, RunningApi, running_api, settings_over
 from tests.private_servers import Servers
-
-DEVICE = {"platform": "ios", "locale": "de-CH", "time_zone": "Europe/Zurich", "app_version": "2.1"}
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +21,7 @@ def test_who_registers_is_logged_in(api: RunningApi) -> None:
     grant = answer.json()
     assert (grant["token_type"], grant["expires_in"]) == ("Bearer", 900)
     headers = {"Authorization": f"bearer {grant['access_token']}"}
-    assert api.client.get("/api/alerts", headers=headers).json() == {"total": 0, "resources": []}
+    assert api.client.get("/api/me", headers=headers).json()["email"] == "ann@example.org"
 
 
 def test_logging_in_takes_the_address_in_any_case(api: RunningApi) -> None:
@@ -45,10 +43,12 @@ def test_an_address_registers_once(api: RunningApi) -> None:
 def test_an_unknown_address_and_a_wrong_password_get_the_same_answer(api: RunningApi) -> None:
     known = {"email": api.traveller().email, "password": "wrong password"}
     unknown = {"email": "nobody@example.org", "password": PASSWORD}
-    answers = [api.client.post("/api/auth/login", json=body) for body in (known, unknown)]
+    same = {"X-Request-Id": "same"}
+    answers = [api.client.post("/api/auth/login", json=body, headers=same) for body in (known, unknown)]
     assert [answer.status_code for answer in answers] == [401, 401]
     assert answers[0].json() == answers[1].json()
-    assert answers[0].headers == answers[1].headers
+    assert answers[0].headers.keys() == answers[1].headers.keys()
+    assert {answer.headers["WWW-Authenticate"] for answer in answers} == {"Bearer"}
 
 
 def test_the_password_is_kept_as_an_argon2id_hash(api: RunningApi) -> None:
@@ -83,55 +83,3 @@ def test_passwords_may_be_this_long(api: RunningApi, length: int) -> None:
     body = {"email": f"length{length}@example.org", "password": "\N{PARTY POPPER}" * length}
     assert api.client.post("/api/auth/register", json=body).status_code == 201
     assert api.client.post("/api/auth/login", json=body).status_code == 200
-
-
-def test_a_device_is_entered_once_and_then_seen_again(api: RunningApi) -> None:
-    traveller = api.traveller()
-    first = traveller.post("/api/devices", DEVICE | {"token": "seen-again"})
-    again = traveller.post("/api/devices", {"token": "seen-again", "platform": "ios"})
-    assert (first.status_code, again.status_code) == (201, 200)
-    assert again.json()["id"] == first.json()["id"]
-    statement = "SELECT *, last_seen_at > created_at AS seen_again FROM devices WHERE token = 'seen-again'"
-    (device,) = api.rows(api.settings.accounts_url, statement)
-    assert device["seen_again"]
-    assert (device["locale"], device["time_zone"], device["app_version"]) == ("en", "UTC", None)
-
-
-def test_a_token_under_another_account_leaves_the_first(api: RunningApi) -> None:
-    first, second = api.traveller(), api.traveller()
-    assert first.post("/api/devices", DEVICE | {"token": "handed-on"}).status_code == 201
-    assert second.post("/api/devices", DEVICE | {"token": "handed-on"}).status_code == 200
-    statement = "SELECT user_id::text FROM devices WHERE token = 'handed-on'"
-    assert api.rows(api.settings.accounts_url, statement) == [{"user_id": second.id}]
-
-
-def test_a_retired_token_that_comes_back_is_in_use_again(api: RunningApi) -> None:
-    traveller = api.traveller()
-    traveller.post("/api/devices", DEVICE | {"token": "back"})
-    retire = "UPDATE devices SET retired_at = now(), retired_reason = 'gone' WHERE token = 'back' RETURNING id"
-    assert api.rows(api.settings.accounts_url, retire)
-    traveller.post("/api/devices", DEVICE | {"token": "back"})
-    statement = "SELECT retired_at, retired_reason FROM devices WHERE token = 'back'"
-    assert api.rows(api.settings.accounts_url, statement) == [{"retired_at": None, "retired_reason": None}]
-
-
-@pytest.mark.parametrize(
-    ("changes", "field"),
-    [
-        ({"token": ""}, "token"),
-        ({"token": "a\x00b"}, "token"),
-        ({"token": "a" * 4097}, "token"),
-        ({"token": "abc\n"}, "token"),
-        ({"platform": "symbian"}, "platform"),
-        ({"locale": "de\n"}, "locale"),
-        ({"locale": "x" * 10_000}, "locale"),
-        ({"time_zone": "Europe/Atlantis"}, "time_zone"),
-        ({"time_zone": "../../etc/passwd"}, "time_zone"),
-        ({"app_version": "\N{PARTY POPPER}" * 10_000}, "app_version"),
-        ({"retired_at": None}, "retired_at"),
-    ],
-)
-def test_a_device_that_makes_no_sense_names_the_field(api: RunningApi, changes: dict[str, object], field: str) -> None:
-    answer = api.traveller().post("/api/devices", DEVICE | {"token": "abc"} | changes)
-    assert answer.status_code == 400
-    assert [error["field"] for error in answer.json()["errors"]] == [field]

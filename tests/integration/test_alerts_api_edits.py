@@ -1,53 +1,17 @@
 """Seeing, changing, pausing and deleting one alert, over real shards."""
 
 from collections.abc import Iterator
-from typing import Any
 from uuid import uuid4
 
 import pytest
-from httpx import Response
 
 from shared.alerts.rules import CHECK_AFTER, UNSET
 from shared.shard_map import ShardMap
-from tests.integration.running_api import (
-    RATES,
-    SHARDS,
-    RunningApi,
-    Traveller,
-    plain,
-    running_api,
-    settings_over,
-    wish,
-)
+from tests.integration.kept_alerts import FIRED, Kept, requests_of, route_in_another_shard
+from tests.integration.running_api import RATES, SHARDS, RunningApi, plain, running_api, settings_over, wish
 from tests.private_servers import Servers
 
 USD = {"kind": "target", "price": {"amount": 10_000, "currency": "USD"}}
-# As alert workers leave it after a firing.
-FIRED = (
-    "fire_seq = 1, armed_price = 5000, watched_board = 1, watched_fare = 2, last_price = 6000, last_fired_at = now()"
-)
-
-
-class Kept:
-    """An alert that a traveller has made, and a look at its row."""
-
-    def __init__(self, api: RunningApi, traveller: Traveller, **changes: object) -> None:
-        answer = traveller.post("/api/alerts", wish(**changes))
-        assert answer.status_code == 201, answer.text
-        self.api = api
-        self.traveller = traveller
-        self.id: str = answer.json()["id"]
-        self.path = f"/api/alerts/{self.id}"
-
-    @property
-    def row(self) -> dict[str, Any]:
-        (row,) = self.api.everywhere(f"SELECT * FROM alerts WHERE id = '{self.id}'")  # noqa: S608 - our own id
-        return row
-
-    def set(self, changes: str) -> None:
-        """Write what others of the fleet would."""
-        written = self.api.everywhere(f"UPDATE alerts SET {changes} WHERE id = '{self.id}' RETURNING id")  # noqa: S608 - as above
-        assert len(written) == 1
 
 
 @pytest.fixture(scope="module")
@@ -59,26 +23,6 @@ def api(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 @pytest.fixture
 def kept(api: RunningApi) -> Kept:
     return Kept(api, api.traveller())
-
-
-def route_in_another_shard(route: str) -> str:
-    """An origin whose route to London does not lie with this one."""
-    shards = ShardMap.even(SHARDS)
-    return next(
-        city for city in ("PAR", "ROM", "BER", "MAD", "TYO") if shards.shard_of(f"{city}-LON") != shards.shard_of(route)
-    )
-
-
-def requests_of(traveller: Traveller, path: str) -> list[Response]:
-    """Every verb on an alert."""
-    return [
-        traveller.get(path),
-        traveller.put(path, wish()),
-        traveller.patch(path, {}),
-        traveller.delete(path),
-        traveller.post(f"{path}/pause", {}),
-        traveller.post(f"{path}/resume", {}),
-    ]
 
 
 @pytest.mark.parametrize("state", ["active", "paused", "fired", "expired"])
@@ -149,6 +93,12 @@ def test_an_expired_alert_needs_a_window_ahead(kept: Kept) -> None:
         ({"origin": None}, "origin"),
         ({"state": "paused"}, "state"),
         ({"revision": 9}, "revision"),
+        ({"id": "6a1f5c0e-3b0e-4e57-9a53-0a5b8f1f6a11"}, "id"),
+        ({"user_id": "6a1f5c0e-3b0e-4e57-9a53-0a5b8f1f6a11"}, "user_id"),
+        ({"armed_price": {"amount": 1, "currency": "EUR"}}, "armed_price"),
+        ({"created_at": "2026-01-01T00:00:00Z"}, "created_at"),
+        ({"last_fired_at": None, "fire_seq": 1}, "fire_seq"),
+        ({"name": "\N{PARTY POPPER}" * 10_000}, "name"),
         ({"rule": {"price": {"currency": "XXX"}}}, "rule.price.currency"),
         ({"carriers": ["BA"], "excluded_carriers": ["LH"]}, "excluded_carriers"),
     ],
@@ -158,6 +108,7 @@ def test_a_patch_that_makes_no_sense_names_the_field(kept: Kept, patch: dict[str
     answer = kept.traveller.patch(kept.path, patch)
     assert answer.status_code == 400
     assert [error["field"] for error in answer.json()["errors"]] == [field]
+    assert kept.traveller.put(kept.path, wish() | patch).status_code == 400
     assert kept.row == before
 
 
@@ -181,7 +132,11 @@ def test_a_new_route_takes_it_to_its_shard_under_the_same_id(kept: Kept) -> None
     assert after["created_at"] == before["created_at"]
     assert after["check_at"] - after["updated_at"] == CHECK_AFTER
     assert kept.traveller.get(kept.path).json() == plain(answer.json())
-    assert kept.traveller.get("/api/alerts").json() == {"total": 1, "resources": [plain(answer.json())]}
+    assert kept.traveller.get("/api/alerts").json() == {
+        "total": 1,
+        "resources": [plain(answer.json())],
+        "next_cursor": None,
+    }
     leftover = "SELECT move FROM arriving_alerts UNION ALL SELECT move FROM departed_alerts"
     assert kept.api.everywhere(leftover) == []
 
@@ -195,7 +150,7 @@ def test_after_a_move_every_verb_finds_it(kept: Kept) -> None:
 def test_deleting_removes_it(kept: Kept) -> None:
     answer = kept.traveller.delete(kept.path)
     assert (answer.status_code, answer.content) == (204, b"")
-    assert kept.traveller.get("/api/alerts").json() == {"total": 0, "resources": []}
+    assert kept.traveller.get("/api/alerts").json() == {"total": 0, "resources": [], "next_cursor": None}
     assert [answer.status_code for answer in requests_of(kept.traveller, kept.path)] == [404] * 6
 
 
@@ -239,5 +194,6 @@ def test_an_alert_whose_window_is_over_stays_so(kept: Kept, state: str) -> None:
     kept.set(f"state = '{state}', departure_from = '2026-01-01', departure_to = '2026-01-02'")
     answer = kept.traveller.post(f"{kept.path}/resume", {})
     assert (answer.status_code, answer.headers["Content-Type"]) == (409, "application/problem+json")
+    assert answer.json()["type"] == "urn:farelark:alert-over"
     assert "departure window is over" in answer.json()["detail"]
     assert kept.row["state"] == state

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from services.alerts_api.accounts.keys import TokenKeys
 from services.alerts_api.accounts.tokens import AccessTokens
+from services.alerts_api.app import utc_now
 from tests.integration.running_api import PASSWORD, RunningApi, running_api, settings_for, settings_over, wish
 from tests.private_servers import Servers
 
@@ -43,7 +44,7 @@ def stranded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApi]:
 
 
 def headers_with_a_good_token(api: RunningApi) -> dict[str, str]:
-    tokens = AccessTokens.from_pem(api.settings.jwt_key_file.read_bytes())
+    tokens = AccessTokens(TokenKeys(api.settings.jwt_keys, utc_now))
     return {"Authorization": f"Bearer {tokens.issue(uuid4(), datetime.now(UTC))}"}
 
 
@@ -60,19 +61,6 @@ def test_a_good_token_opens_nothing_under_another_scheme(api: RunningApi, scheme
     token = headers_with_a_good_token(api)["Authorization"].removeprefix("Bearer ")
     answer = api.client.get("/api/alerts", headers={"Authorization": f"{scheme} {token}".strip()})
     assert answer.status_code == 401
-
-
-def test_expired_and_foreign_tokens_get_the_same_answer(api: RunningApi) -> None:
-    ours = AccessTokens.from_pem(api.settings.jwt_key_file.read_bytes())
-    expired = ours.issue(uuid4(), datetime.now(UTC) - timedelta(hours=1))
-    foreign = AccessTokens(Ed25519PrivateKey.generate()).issue(uuid4(), datetime.now(UTC))
-    answers = [
-        api.client.get("/api/alerts", headers={"Authorization": f"Bearer {token}"})
-        for token in (expired, foreign, "[" * 5_000, "")
-    ]
-    assert [answer.status_code for answer in answers] == [401] * 4
-    assert all(answer.json() == answers[0].json() for answer in answers)
-    assert {answer.headers["WWW-Authenticate"] for answer in answers} == {'Bearer error="invalid_token"'}
 
 
 @pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/metrics", "/schema", "/schema/openapi.json"])
@@ -117,6 +105,44 @@ def test_a_body_over_64_kb_is_too_large(api: RunningApi, size: int) -> None:
     answer = api.client.post("/api/auth/register", content=b" " * size, headers=JSON)
     assert answer.status_code == 413
     assert answer.headers["Content-Type"] == PROBLEM
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "/api/alerts"), ("PUT", ONE), ("PATCH", ONE)])
+def test_what_is_no_wish_is_refused_whatever_is_to_become_of_it(api: RunningApi, method: str, path: str) -> None:
+    """Before anything is looked up, and a body too large before it is read."""
+    good = json.dumps(wish()).encode()
+    headers, url = headers_with_a_good_token(api) | JSON, path.format(alert_id=uuid4())
+
+    def status(body: bytes, **changes: str) -> int:
+        answer = api.client.request(method, url, content=body, headers=headers | changes)
+        assert answer.headers["Content-Type"] == PROBLEM
+        return answer.status_code
+
+    malformed = [
+        b"",
+        b"{",
+        b"[]",
+        b"5",
+        b"\xff\xfe",
+        good[:-1],
+        good + good,
+        good.replace(b"NYC", b"\xff"),
+        b"[" * 60_000,
+    ]
+    assert {status(body) for body in malformed} == {400}
+    assert {status(good, **{"Content-Type": other}) for other in ("text/plain", "application/msgpack")} == {415}
+    assert {status(b" " * size) for size in (64 * 1024 + 1, 11_000_000)} == {413}
+    assert status(b" " * 11_000_000, Authorization="Bearer nonsense") == 401
+
+
+@pytest.mark.parametrize("tail", ["%00", "/%00", "%0A", "/pause%00", "/pause/me", "%F0%9F%8E%89" * 1_000])
+def test_no_path_beside_an_alert_s_leads_to_it(api: RunningApi, tail: str) -> None:
+    path, headers = ONE.format(alert_id=uuid4()) + tail, headers_with_a_good_token(api)
+    answers = [
+        api.client.request(method, path, headers=headers) for method in ("GET", "PUT", "PATCH", "DELETE", "POST")
+    ]
+    assert {answer.status_code for answer in answers} <= {404, 405}
+    assert {answer.headers["Content-Type"] for answer in answers} == {PROBLEM}
 
 
 @pytest.mark.parametrize(
@@ -176,16 +202,6 @@ def test_answers_are_counted_by_route_and_status(api: RunningApi) -> None:
     assert 'farelark_http_requests_total{method="GET",route="/api/alerts",status="401"}' in metrics
 
 
-def test_the_openapi_document_tells_what_wants_a_token(api: RunningApi) -> None:
-    paths = api.client.get("/schema").json()["paths"]
-    guarded = {
-        (method.upper(), path) for path, item in paths.items() for method in item if item[method].get("security")
-    }
-    assert guarded == set(PROTECTED)
-    assert set(paths["/api/devices"]["post"]["responses"]) == {"200", "201", "400", "401", "503"}
-    assert set(paths[ONE]["put"]["responses"]) == {"200", "400", "401", "404", "409", "503"}
-
-
 def test_the_openapi_document_describes_a_wish(api: RunningApi) -> None:
     document = api.client.get("/schema").json()
     body = document["paths"]["/api/alerts"]["post"]["requestBody"]["content"]["application/json"]
@@ -195,4 +211,4 @@ def test_the_openapi_document_describes_a_wish(api: RunningApi) -> None:
     kinds = {
         name: document["components"]["schemas"][name]["properties"]["kind"] for name in ("Target", "Drop", "NewLow")
     }
-    assert [kind["const"] for kind in kinds.values()] == ["target", "drop", "new_low"]
+    assert [kind["enum"] for kind in kinds.values()] == [["target"], ["drop"], ["new_low"]]

@@ -20,6 +20,7 @@ from services.alerts_api.alerts.resources import (
 )
 from services.alerts_api.alerts.store import AlertsStore
 from services.alerts_api.alerts.stored import StoredAlert
+from services.alerts_api.alerts.suggestions import Suggestions
 from services.alerts_api.http.fields import InvalidFieldError
 from shared.alerts.arrivals import finish_arrivals
 from shared.alerts.available_fares import AvailableFares
@@ -95,7 +96,8 @@ class Travellers:
         evaluations = Evaluations(connect)
         await evaluations._connect()
         fares = AvailableFares(self.fleet.servers.boards, LIFETIME, self.fleet.clock)
-        reply: AlertWithBestFare = await WriteReplies(evaluations, fares).to(stored)
+        suggestions = Suggestions(self.shards, self.fleet.clock)
+        reply: AlertWithBestFare = await WriteReplies(evaluations, fares, suggestions).to(stored)
         assert reply.best_fare_known
         return Reply(messages_of(broker), reply.id, reply.best_fare)
 

@@ -8,7 +8,8 @@ from litestar.connection import ASGIConnection
 from litestar.exceptions import NotAuthorizedException
 from litestar.handlers import BaseRouteHandler
 
-from services.alerts_api.accounts.tokens import AccessTokens, InvalidTokenError
+from services.alerts_api.accounts.issuers import Issuers
+from services.alerts_api.accounts.verification import InvalidTokenError
 
 _OPT_OUT = "public"
 PUBLIC = {_OPT_OUT: True}
@@ -20,20 +21,20 @@ _CHALLENGE_INVALID = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
 class BearerGuard:
     """Makes the id of the token's user the request's `user`, before anything else of the request is read."""
 
-    def __init__(self, tokens: AccessTokens) -> None:
-        self._tokens = tokens
+    def __init__(self, issuers: Issuers) -> None:
+        self._issuers = issuers
 
-    def __call__(self, connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    async def __call__(self, connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
         """Verify the token, or refuse the request; whatever is wrong with a token gets the same answer."""
         if not handler.opt.get(_OPT_OUT):
-            connection.scope["user"] = self._user_of(connection.headers.get("authorization", ""))
+            connection.scope["user"] = await self._user_of(connection.headers.get("authorization", ""))
 
-    def _user_of(self, authorization: str) -> UUID:
+    async def _user_of(self, authorization: str) -> UUID:
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer":
             raise NotAuthorizedException("send an access token as Authorization: Bearer", headers=CHALLENGE)
         try:
-            return self._tokens.verify(token)
+            return await self._issuers.user_of(token)
         except InvalidTokenError as error:
             detail = "the access token is not valid"
             raise NotAuthorizedException(detail, headers=_CHALLENGE_INVALID) from error

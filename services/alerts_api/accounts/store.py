@@ -1,26 +1,32 @@
-"""Users and their devices in the accounts database."""
+"""Users and their passwords in the accounts database."""
 
-from typing import NamedTuple
+from datetime import datetime
+from typing import Final, NamedTuple
 from uuid import UUID, uuid4
 
-from sqlalchemy import func, select, text
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.alerts_api.devices.resources import DeviceRequest
+from services.alerts_api.accounts.sessions import End, end
+from services.alerts_api.accounts.user_lock import AccountGoneError
 from shared.databases import reaching
-from shared.schema.accounts import devices, users
+from shared.schema.accounts import sessions, users
+
+_stays: Final = users.c.deleting_at.is_(None)
 
 
 class User(NamedTuple):
-    """What logging in needs to know of a user."""
+    """What is known of a user; whoever comes by another issuer's tokens has neither address nor password."""
 
     id: UUID
-    password_hash: str
+    email: str | None
+    password_hash: str | None
+    created_at: datetime
 
 
 class AccountsStore:
-    """Reads and writes users and devices; every method raises `UnavailableError` when the database is away."""
+    """Reads and writes users; every method raises `UnavailableError` when the database is away."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
@@ -38,43 +44,40 @@ class AccountsStore:
             added: UUID | None = await connection.scalar(statement)
         return added
 
-    @reaching("accounts")
     async def find_user(self, email: str) -> User | None:
         """The user with this address, in lower case."""
-        statement = select(users.c.id, users.c.password_hash).where(users.c.email == email)
-        async with self._engine.connect() as connection:
-            row = (await connection.execute(statement)).one_or_none()
-        return User(*row) if row else None
+        return await self._find(users.c.email == email)
+
+    async def user(self, user_id: UUID) -> User:
+        """The user with this id.
+
+        Raises:
+            AccountGoneError: there is no such user any more.
+        """
+        if user := await self._find(users.c.id == user_id):
+            return user
+        raise AccountGoneError("the account no longer exists")
 
     @reaching("accounts")
-    async def enter_device(self, user_id: UUID, device: DeviceRequest) -> tuple[UUID, bool]:
-        """Note that the user has this device; gives its id, and whether its token is new here.
-
-        A token known already moves to this user, is seen again, and is no longer retired.
-        """
-        facts = {
-            "user_id": user_id,
-            "platform": device.platform,
-            "locale": device.locale,
-            "time_zone": device.time_zone,
-            "app_version": device.app_version,
-        }
-        statement = (
-            insert(devices)
-            .values(id=uuid4(), token=device.token, **facts)
-            .on_conflict_do_update(
-                index_elements=[devices.c.token],
-                set_={**facts, "last_seen_at": func.now(), "retired_at": None, "retired_reason": None},
-            )
-            # A row version that no update has made has no xmax: it was inserted.
-            .returning(devices.c.id, text("xmax = 0"))
-        )
+    async def change_password(self, user: User, password_hash: str, now: datetime) -> bool:
+        """Give the user another password and end all sessions; False if the password was changed meanwhile."""
+        as_read = (users.c.id == user.id, users.c.password_hash == user.password_hash)
+        changed = update(users).where(*as_read).values(password_hash=password_hash).returning(users.c.id)
         async with self._engine.begin() as connection:
-            device_id, is_new = (await connection.execute(statement)).one()
-        return device_id, is_new
+            if await connection.scalar(changed) is None:
+                return False
+            await end(connection, sessions.c.user_id == user.id, End.PASSWORD_CHANGED, now)
+        return True
 
     @reaching("accounts")
     async def check(self) -> None:
         """Make sure that the database answers."""
         async with self._engine.connect() as connection:
             await connection.execute(select(1))
+
+    @reaching("accounts")
+    async def _find(self, which: ColumnElement[bool]) -> User | None:
+        async with self._engine.connect() as connection:
+            wanted = select(users.c.id, users.c.email, users.c.password_hash, users.c.created_at).where(which, _stays)
+            row = (await connection.execute(wanted)).one_or_none()
+        return User(*row) if row else None

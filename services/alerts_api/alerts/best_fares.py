@@ -1,4 +1,4 @@
-"""The reply to whoever has written an alert: with the best fare that it would find now."""
+"""The reply to whoever has written an alert: with the best fare that it would find now, and a realistic target."""
 
 import asyncio
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ import structlog
 from services.alerts_api.alerts.evaluations import Evaluations
 from services.alerts_api.alerts.resources import AlertWithBestFare, BestFare, Money
 from services.alerts_api.alerts.stored import StoredAlert
+from services.alerts_api.alerts.suggestions import Suggestions
 from shared.alerts.available_fares import AvailableFares
 from shared.alerts.best_fare import AvailableFare
 from shared.errors import TransientError, UnavailableError
@@ -25,12 +26,13 @@ class WriteReplies:
 
     evaluations: Evaluations
     fares: AvailableFares
+    suggestions: Suggestions
 
     async def to(self, stored: StoredAlert) -> AlertWithBestFare:
         """Have the alert evaluated, and say what it would find."""
         asked = self.evaluations.ask_for(stored.id, stored.route)
-        _, best = await asyncio.gather(asked, self._best(stored))
-        return AlertWithBestFare(**msgspec.structs.asdict(stored.alert), **best)
+        _, best, suggestion = await asyncio.gather(asked, self._best(stored), self.suggestions.to(stored))
+        return AlertWithBestFare(**msgspec.structs.asdict(stored.alert), **best, suggestion=suggestion)
 
     async def _best(self, stored: StoredAlert) -> dict[str, Any]:
         try:

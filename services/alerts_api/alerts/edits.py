@@ -27,7 +27,12 @@ class AlertEditor:
 
     @persistent
     async def edit(
-        self, user_id: UUID, alert_id: UUID, change: Callable[[AlertRequest], AlertRequest], now: datetime
+        self,
+        user_id: UUID,
+        alert_id: UUID,
+        change: Callable[[AlertRequest], AlertRequest],
+        now: datetime,
+        if_match: str | None = None,
     ) -> StoredAlert:
         """Make another wish of an alert: it begins anew, active unless it is paused.
 
@@ -36,14 +41,16 @@ class AlertEditor:
             alert_id: which.
             change: from the wish as it is to the wish as it is to be.
             now: in UTC.
+            if_match: as for `find`.
 
         Raises:
             InvalidFieldError: the wish makes no sense.
             UnknownAlertError: the user has no such alert.
+            StaleError: somebody has written it since.
             UnavailableError: a shard that is needed is away. The edit may still come to pass, or not.
             MapMovedError, ContendedError: it came to nothing again and again.
         """
-        old = await find(self._shards, user_id, alert_id)
+        old = await find(self._shards, user_id, alert_id, if_match)
         planned = plan(change(old.request), now)
         if planned.columns.items() <= old.row.items():
             return old
@@ -70,7 +77,7 @@ class AlertEditor:
             await forget(self._shards, move)
         if row is None:  # somebody has settled the move for us
             return await find(self._shards, old.row["user_id"], old.id)
-        return StoredAlert(target, row, transaction.rates)
+        return StoredAlert.of(target, row, transaction.rates)
 
     async def _leave(self, move: Move, old: StoredAlert) -> bool:
         """Take the alert away from its old shard, unless it is no longer there as it was."""

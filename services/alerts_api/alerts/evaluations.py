@@ -52,11 +52,23 @@ class Evaluations:
             metrics.EVALUATIONS_UNSENT.inc()
             log.warning("evaluation_not_sent", alert_id=str(alert_id), error=str(error), consequence="done later")
 
+    async def check(self) -> None:
+        """Make sure that RabbitMQ is there.
+
+        Raises:
+            UnavailableError: it is not.
+        """
+        self._connected()
+
     async def _connect(self) -> None:
         self._broker = await self._connect_broker()
 
     async def _publish(self, message: Outgoing) -> None:
+        broker = self._connected()
+        async with asyncio.timeout(_TIMEOUT_S):
+            await broker.publish(message)
+
+    def _connected(self) -> Broker:
         if self._broker is None or not self._broker.connected:
             raise UnavailableError("rabbitmq", "not connected")
-        async with asyncio.timeout(_TIMEOUT_S):
-            await self._broker.publish(message)
+        return self._broker

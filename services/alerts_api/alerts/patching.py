@@ -1,13 +1,10 @@
-"""Changing a wish in part, by a JSON merge patch after RFC 7396. Pure."""
-
-from typing import Any
+"""Changing a wish in part, by a JSON merge patch. Pure."""
 
 import msgspec
 
 from services.alerts_api.alerts.resources import AlertRequest
-from services.alerts_api.http.fields import InvalidFieldError
-
-Members = dict[str, Any]
+from services.alerts_api.http import merge_patch
+from services.alerts_api.http.merge_patch import Members
 
 
 def patched(request: AlertRequest, patch: Members) -> AlertRequest:
@@ -22,20 +19,4 @@ def patched(request: AlertRequest, patch: Members) -> AlertRequest:
     rule = patch.get("rule")
     if isinstance(rule, dict) and rule.get("kind", members["rule"]["kind"]) != members["rule"]["kind"]:
         members["rule"] = {}
-    try:
-        return msgspec.convert(_merged(members, patch), AlertRequest)
-    except msgspec.ValidationError as error:
-        raise InvalidFieldError.from_msgspec(error) from error
-
-
-def _merged(members: Members, patch: Members) -> Members:
-    merged = dict(members)
-    for name, change in patch.items():
-        if isinstance(change, dict):
-            before = merged.get(name)
-            merged[name] = _merged(before if isinstance(before, dict) else {}, change)
-        elif change is None:
-            merged.pop(name, None)
-        else:
-            merged[name] = change
-    return merged
+    return merge_patch.patched(members, patch, AlertRequest)

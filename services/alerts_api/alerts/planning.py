@@ -120,8 +120,8 @@ def _check_last_return(last: date, trip: RoundTrip, request: AlertRequest) -> No
 
 
 def _filters(request: AlertRequest) -> Filters:
-    origin, origin_airports = _place("origin", request.origin)
-    destination, destination_airports = _place("destination", request.destination)
+    origin, origin_airports = place("origin", request.origin)
+    destination, destination_airports = place("destination", request.destination)
     if origin == destination:
         raise InvalidFieldError("destination", f"is in the same city as the origin, {origin}")
     if request.carriers and request.excluded_carriers:
@@ -150,8 +150,12 @@ def _set(codes: list[str] | None) -> list[str] | None:
     return sorted(set(codes)) if codes else None
 
 
-def _place(field: str, codes: str | list[str]) -> tuple[str, list[str] | None]:
-    """The city, and the airports that it is narrowed to."""
+def place(field: str, codes: str | list[str]) -> tuple[str, list[str] | None]:
+    """The city of these codes, and the airports that it is narrowed to; None if to none.
+
+    Raises:
+        InvalidFieldError: there is no such city or airport, or they are of several cities.
+    """
     if isinstance(codes, str):
         if is_city(codes):
             return codes, None

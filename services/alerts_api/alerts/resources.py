@@ -20,6 +20,7 @@ Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 Weekdays = Annotated[list[Weekday], Meta(min_length=1, max_length=7, description="of the departure")]
 Nights = Annotated[int, Meta(ge=0, le=365)]
 Stops = Annotated[int, Meta(ge=0, le=7)]
+State = Literal["active", "paused", "fired", "expired"]
 
 
 class Money(Struct, frozen=True, forbid_unknown_fields=True):
@@ -89,7 +90,7 @@ class Alert(AlertRequest, frozen=True, kw_only=True):
     """
 
     id: UUID
-    state: Literal["active", "paused", "fired", "expired"]
+    state: State
     revision: int
     armed_price: Money | None
     created_at: datetime
@@ -114,15 +115,33 @@ class BestFare(Struct, frozen=True, kw_only=True):
     observed_at: datetime
 
 
+class Suggestion(Struct, frozen=True, kw_only=True):
+    """What would be realistic for a target far below every price that we have seen on its route and dates.
+
+    Of the last 90 days, those on which a price moved count, each with its best price: one in ten was at `price` or
+    below, and the lowest of all at `lowest`. Airports, carriers and stops make no difference here.
+    """
+
+    price: Money
+    lowest: Money
+    days: Annotated[int, Meta(ge=1, description="how many days count")]
+
+
 class AlertWithBestFare(Alert, frozen=True, kw_only=True):
-    """An alert just written; `best_fare` is null if nothing on sale fits, or if that is not known at the moment."""
+    """An alert just written.
+
+    `best_fare` is null if nothing on sale fits, or if that is not known at the moment; `suggestion` if the rule is no
+    target, the target is realistic, or too little is known.
+    """
 
     best_fare: BestFare | None
     best_fare_known: bool
+    suggestion: Suggestion | None
 
 
 class AlertPage(Struct, frozen=True):
-    """Some of a traveller's alerts, newest first, and how many there are in all."""
+    """Some of a traveller's alerts, and how many there are in all; the cursor leads on, null at the end."""
 
     total: int
     resources: list[Alert]
+    next_cursor: str | None

@@ -19,6 +19,7 @@ from shared.schema.shards import alerts
 from shared.shards import MapMovedError, RatesInUse, ShardTransaction
 
 Facts = dict[str, Any]
+Writing = ReturningInsert[Any] | ReturningUpdate[Any]
 
 
 class ContendedError(FarelarkError):
@@ -52,15 +53,18 @@ def rewrite(old: StoredAlert, changes: Facts) -> ReturningUpdate[Any]:
     return update(alerts).where(*unchanged).values({"updated_at": func.now()} | changes).returning(*COLUMNS)
 
 
-async def one(
-    transaction: ShardTransaction, shard: int, statement: ReturningInsert[Any] | ReturningUpdate[Any]
-) -> StoredAlert:
+async def one(transaction: ShardTransaction, shard: int, statement: Writing) -> StoredAlert:
     """Write one row and give it.
 
     Raises:
         ContendedError: it is no longer as it was read.
     """
-    row = (await transaction.connection.execute(statement)).mappings().one_or_none()
-    if row is None:
+    if (written := await one_or_none(transaction, shard, statement)) is None:
         raise ContendedError("the alert was written by somebody else meanwhile")
-    return StoredAlert(shard, dict(row), transaction.rates)
+    return written
+
+
+async def one_or_none(transaction: ShardTransaction, shard: int, statement: Writing) -> StoredAlert | None:
+    """Write one row and give it, or None if there was nothing to write."""
+    row = (await transaction.connection.execute(statement)).mappings().one_or_none()
+    return None if row is None else StoredAlert.of(shard, dict(row), transaction.rates)

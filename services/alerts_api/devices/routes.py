@@ -1,28 +1,66 @@
-"""Entering the device that pushes go to."""
+"""Entering, listing and forgetting the devices that pushes go to."""
 
+from datetime import datetime
+from typing import Annotated, Final
 from uuid import UUID
 
-from litestar import Response, post
+from litestar import Response, delete, get, post
 from litestar.di import NamedDependency
+from litestar.enums import RequestEncodingType
+from litestar.exceptions import NotFoundException
 from litestar.openapi import ResponseSpec
-from litestar.params import JSONBody
+from litestar.openapi.spec import Example
+from litestar.params import BodyKwarg, FromPath
 
-from services.alerts_api.accounts.store import AccountsStore
-from services.alerts_api.devices.resources import Device, DeviceRequest, check_time_zone
-from services.alerts_api.http.problems import PROBLEMS
+from services.alerts_api.devices.resources import Device, DeviceList, DeviceRequest, check
+from services.alerts_api.devices.store import DevicesStore
+from services.alerts_api.http.problems import NOT_FOUND, PROBLEMS
 
-_KNOWN = {200: ResponseSpec(Device, generate_examples=False, description="The token was known already")}
+_EXAMPLE = {
+    "fid": "fIAmAnInstallationId0x",
+    "platform": "android",
+    "locale": "de-CH",
+    "time_zone": "Europe/Zurich",
+    "app_version": "2.1.0",
+}
+_Entry = Annotated[DeviceRequest, BodyKwarg(media_type=RequestEncodingType.JSON, examples=[Example(value=_EXAMPLE)])]
+
+_KNOWN = {200: ResponseSpec(Device, generate_examples=False, description="The device was known already")}
 
 
 @post("/devices", responses=PROBLEMS | _KNOWN)
 async def enter_device(
-    data: JSONBody[DeviceRequest], user_id: NamedDependency[UUID], accounts: NamedDependency[AccountsStore]
+    data: _Entry,
+    user_id: NamedDependency[UUID],
+    devices: NamedDependency[DevicesStore],
+    now: NamedDependency[datetime],
 ) -> Response[Device]:
     """Enter a device, or say that it is still there.
 
-    The app calls this at every start. A token that was another account's is from now on this account's alone.
+    The app calls this at every start. A device that was another account's is from now on this account's alone. Of
+    more than 20 the least recently seen goes.
     """
-    check_time_zone(data.time_zone)
-    device_id, is_new = await accounts.enter_device(user_id, data)
-    device = Device(device_id, data.platform, data.locale, data.time_zone, data.app_version)
+    check(data)
+    device, is_new = await devices.enter(user_id, data, now)
     return Response(device, status_code=201 if is_new else 200)
+
+
+@get("/devices", responses=PROBLEMS)
+async def list_devices(user_id: NamedDependency[UUID], devices: NamedDependency[DevicesStore]) -> DeviceList:
+    """List the devices that one's pushes go to, the last seen first.
+
+    One that Firebase no longer knows is not among them until its app enters it again.
+    """
+    return DeviceList(await devices.all_of(user_id))
+
+
+@delete("/devices/{device_id:uuid}", responses=PROBLEMS | NOT_FOUND)
+async def forget_device(
+    device_id: FromPath[UUID], user_id: NamedDependency[UUID], devices: NamedDependency[DevicesStore]
+) -> None:
+    """Forget a device: no push goes there any more."""
+    if not await devices.remove(user_id, device_id):
+        raise NotFoundException("you have no such device")
+
+
+DEVICE_ROUTES: Final = [enter_device, list_devices, forget_device]

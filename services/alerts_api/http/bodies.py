@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from litestar import Request
 from litestar.enums import HttpMethod, MediaType
-from litestar.exceptions import ClientException, HTTPException
+from litestar.exceptions import ClientException, HTTPException, InternalServerException
 
 from services.alerts_api.http.fields import InvalidFieldError
 
@@ -30,7 +30,7 @@ class StrictRequest(Request[Any, Any, Any]):
 
         Raises:
             UnsupportedMediaTypeError: the content type is not application/json, or for a PATCH that of a merge patch.
-            ClientException: this is no JSON.
+            ClientException: this is no JSON, or was cut short.
             InvalidFieldError: it is JSON of another shape.
         """
         accepted = {MediaType.JSON, _MERGE_PATCH} if self.method == HttpMethod.PATCH else {MediaType.JSON}
@@ -43,6 +43,17 @@ class StrictRequest(Request[Any, Any, Any]):
             raise InvalidFieldError.from_msgspec(error) from error
         except (ValueError, RecursionError) as error:
             raise ClientException("the body is no JSON in UTF-8") from error
+
+    async def body(self) -> bytes:
+        """The bytes of the body.
+
+        Raises:
+            ClientException: it was cut short, for which Litestar takes the blame.
+        """
+        try:
+            return await super().body()
+        except InternalServerException as error:
+            raise ClientException("the body ended before it was whole") from error
 
     def _declared(self) -> Any:  # noqa: ANN401 - a type, in one of its many forms
         field = self.route_handler.parsed_data_field

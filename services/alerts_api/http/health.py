@@ -1,26 +1,39 @@
 """Liveness, readiness and metrics."""
 
-import asyncio
+from typing import Literal
 
 import prometheus_client
 from litestar import Response, get
 from litestar.di import NamedDependency
+from msgspec import Struct
 
-from services.alerts_api.accounts.store import AccountsStore
-from services.alerts_api.alerts.store import AlertsStore
+from services.alerts_api.http.problems import NOT_READY
+from services.alerts_api.http.readiness import Readiness, States
+
+
+class Alive(Struct, frozen=True):
+    """The process answers."""
+
+    status: Literal["ok"] = "ok"
+
+
+class Ready(Struct, frozen=True):
+    """The process can serve, with these servers behind it."""
+
+    servers: States
+    status: Literal["ok"] = "ok"
 
 
 @get("/health/live")
-async def live() -> dict[str, str]:
+async def live() -> Alive:
     """Say that the event loop turns."""
-    return {"status": "ok"}
+    return Alive()
 
 
-@get("/health/ready")
-async def ready(accounts: NamedDependency[AccountsStore], alerts: NamedDependency[AlertsStore]) -> dict[str, str]:
-    """Say whether every database answers; 503 if one does not."""
-    await asyncio.gather(accounts.check(), alerts.check())
-    return {"status": "ok"}
+@get("/health/ready", responses=NOT_READY)
+async def ready(readiness: NamedDependency[Readiness]) -> Ready:
+    """Say whether to send requests here: while accounts and at least one shard answer."""
+    return Ready(await readiness.look())
 
 
 @get("/metrics", include_in_schema=False)

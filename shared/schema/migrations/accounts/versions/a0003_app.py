@@ -44,8 +44,7 @@ REFRESH_TOKENS = """
         hash bytea CONSTRAINT refresh_tokens_pkey PRIMARY KEY,
         session_id uuid NOT NULL CONSTRAINT refresh_tokens_session_id_fkey REFERENCES sessions (id) ON DELETE CASCADE,
         issued_at timestamptz NOT NULL,
-        used_at timestamptz,
-        used_with text
+        used_at timestamptz
     )
 """
 REFRESH_TOKENS_INDEX = "CREATE INDEX refresh_tokens_session_id_idx ON refresh_tokens (session_id)"
@@ -100,6 +99,7 @@ DEVICES = """
 
 NOTIFICATIONS = """
     ALTER TABLE notifications
+        ADD COLUMN sent_at timestamptz,
         ADD COLUMN delivered_at timestamptz,
         ADD COLUMN opened_at timestamptz,
         ADD COLUMN read_at timestamptz,

@@ -1,0 +1,1 @@
+"""What travellers were told, and what became of it."""

@@ -1,0 +1,1 @@
+"""How travellers want to be told."""
