@@ -2,11 +2,12 @@
 
 import typer
 
-from fleet.commands.developing import bench_alerts, bench_price, check, test
+from fleet.commands.developing import bench_alerts, bench_api, bench_price, check, test
 from fleet.commands.exchange_rates import rates
 from fleet.commands.feeding import demo, replay
 from fleet.commands.running import drain, status, up
 from fleet.commands.sharding import check_shards, list_shards, move
+from fleet.commands.token_keys import keys
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -21,8 +22,10 @@ app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options"
 bench = typer.Typer(no_args_is_help=True, help="Measure, beside the ceiling of the same run.")
 bench.command(name="price")(bench_price)
 bench.command(name="alerts")(bench_alerts)
+bench.command(name="api")(bench_api)
 app.add_typer(bench, name="bench")
 app.add_typer(rates, name="rates")
+app.add_typer(keys, name="keys")
 
 shards = typer.Typer(no_args_is_help=True, help="Look at the shard map, check it, move buckets.")
 shards.command(name="list")(list_shards)

@@ -19,6 +19,8 @@ from fleet.addresses import REPOSITORY
 from fleet.backends import DEFAULT_SHARDS
 from fleet.bench.alerts import ONLY_ALERT_WORKERS, Plan
 from fleet.bench.alerts import measure as measure_alerts
+from fleet.bench.api import ONLY_THE_API, expected_requests
+from fleet.bench.api import measure as measure_api
 from fleet.bench.price import ONLY_PRICE_WORKERS
 from fleet.bench.price import measure as measure_price
 from fleet.commands.options import Json
@@ -84,6 +86,27 @@ def bench_alerts(
         _progress(console, "filling the shards", alerts) as filled,
     ):
         result = uvloop.run(measure_alerts(fleet.addresses, plan, say, filled))
+    _show(asdict(result), as_json=as_json)
+
+
+def bench_api(
+    requests: Annotated[int, typer.Option(min=100, max=1_000_000, help="Reads to be answered.")] = 10_000,
+    clients: Annotated[int, typer.Option(min=1, max=1_000, help="Clients that ask at once.")] = 32,
+    servers: Annotated[int, typer.Option(min=1, max=8, help="Processes of the API, asked in turn.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Measure the alerts API: authenticated reads and writes over HTTP."""
+    console = Console(stderr=True)
+    say = sayer(console)
+    with (
+        reporting(),
+        stoppable(),
+        passing_folder(console) as folder,
+        local_fleet(folder, say, ONLY_THE_API | {"alerts_api": servers}) as fleet,
+        _progress(console, "asking", expected_requests(requests)) as asked,
+    ):
+        roots = [service.ops for service in fleet.addresses.services]
+        result = uvloop.run(measure_api(roots, requests, clients, say, asked))
     _show(asdict(result), as_json=as_json)
 
 

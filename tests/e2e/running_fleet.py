@@ -30,16 +30,16 @@ class Traveller:
     def __init__(self, client: httpx.Client, api: str, devices: int) -> None:
         self._client = client
         self._api = api
-        self._headers: dict[str, str] = {}
+        self.headers: dict[str, str] = {}
         self.credentials = {"email": f"{uuid4().hex}@example.org", "password": uuid4().hex}
         grant = self.post("/api/auth/register", self.credentials)
-        self._headers["Authorization"] = f"Bearer {grant['access_token']}"
+        self.headers["Authorization"] = f"Bearer {grant['access_token']}"
         self.id = str(grant["user_id"])
         self.devices = [self._enter_device() for _ in range(devices)]
 
     def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Send a request that must succeed; returns the answer."""
-        answer = self._client.post(self._api + path, json=body, headers=self._headers)
+        answer = self._client.post(self._api + path, json=body, headers=self.headers)
         assert answer.is_success, f"POST {path} answered {answer.status_code}: {answer.text}"
         return dict(answer.json())
 
