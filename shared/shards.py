@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import asyncpg
 import structlog
@@ -31,6 +31,8 @@ _STATE: Final = text("""
     FROM shard_state
 """)
 _RATES: Final = text("SELECT reference, factors::text FROM rates WHERE date = :date")
+
+T = TypeVar("T")
 
 log = structlog.get_logger()
 
@@ -161,6 +163,14 @@ class Shards:
                 if driver.is_closed():
                     raise UnavailableError(self.name(shard), "the connection was lost") from error
                 raise
+
+    async def on_each(self, ask: Callable[[int], Awaitable[T]]) -> list[T]:
+        """The answers of all shards, asked at once; an error is raised when all have answered."""
+        answers = await asyncio.gather(*map(ask, self.numbers), return_exceptions=True)
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                raise answer
+        return [answer for answer in answers if not isinstance(answer, BaseException)]
 
     async def close(self) -> None:
         """Close all connections."""

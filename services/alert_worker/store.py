@@ -6,6 +6,7 @@ from typing import Final
 from uuid import UUID
 
 import asyncpg
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -48,6 +49,8 @@ CROSS JOIN LATERAL (
     OFFSET 0
 ) AS alert
 """
+
+_JSON: Final = msgspec.json.Encoder()
 
 # In id order, so that two batches never deadlock. Whoever waits for a lock sees the row as it then is.
 _LOCK: Final = "SELECT * FROM alerts WHERE id = ANY ($1::uuid[]) ORDER BY id FOR UPDATE"
@@ -207,8 +210,11 @@ def _unsigned(number: int) -> int:
 
 
 def _numbers(column: npt.NDArray[np.int64]) -> str:
-    """An array literal, which PostgreSQL reads faster than asyncpg packs the elements one by one."""
-    return f"{{{str(column.tolist())[1:-1]}}}"
+    """An array literal, which PostgreSQL reads faster than asyncpg packs the elements one by one.
+
+    JSON's array differs from it in the brackets alone, and nothing writes numbers faster.
+    """
+    return f"{{{_JSON.encode(column.tolist())[1:-1].decode()}}}"
 
 
 def _codes(texts: Sequence[str]) -> str:

@@ -126,13 +126,14 @@ def fire(now: Transition, firing: Firing) -> Transition:
     rule = now.alert.rule
     armed = rule.next_price(firing.price)
     done = rule.rearm == "once"
-    return replace(
-        now,
+    return Transition(
+        alert=now.alert,
+        initial_price=now.initial_price,
         armed_price=armed,
         state="fired" if done else now.state,
         watched=firing.keys if rule.recovers else None,
-        watched_at=firing.observed_at,
         firing=firing,
         reached=now.armed_price,
         check=not done,
+        watched_at=firing.observed_at,
     )

@@ -39,7 +39,7 @@ async def finish_arrival(shards: Shards, alert_id: UUID) -> bool:
         MapMovedError: a shard does not hold the route that the alert is to have.
     """
     its = arriving_alerts.c.id == alert_id
-    found = await asyncio.gather(*(_arriving(shards, shard, its) for shard in shards.numbers))
+    found = await shards.on_each(lambda shard: _arriving(shards, shard, its))
     moves = [move for part in found for move in part]
     for move in moves:
         await settle(shards, move)

@@ -1,6 +1,5 @@
 """A traveller's alerts in some order, gathered from all shards at once, a page at a time."""
 
-import asyncio
 from dataclasses import dataclass
 from itertools import product
 from typing import Annotated, Final, Literal, get_args
@@ -84,7 +83,7 @@ async def read_page(
     most = offset + count + 1  # any shard may hold all that is wanted; the one more tells that others follow
     arguments = (user_id, listing.state, listing.route, *end, most)
     query = _QUERIES[listing.sort_by, listing.order_by]
-    parts = await asyncio.gather(*(read(shards, shard, query, *arguments) for shard in shards.numbers))
+    parts = await shards.on_each(lambda shard: read(shards, shard, query, *arguments))
     found = [row for part in parts for row in part if row["id"]]
     # One that moves from a shard asked early to one asked late is seen twice.
     alone = {row["id"]: row for row in sorted(found, key=lambda row: int(row["revision"]))}
