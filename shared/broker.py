@@ -52,7 +52,10 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A message to publish. Its id is the body's hash, so that a repeat carries the same one."""
+    """A message to publish. Its id is the body's hash, so that a repeat carries the same one.
+
+    `expiration` is in seconds: after so long at the most it leaves its queue for where that queue's dead letters go.
+    """
 
     routing_key: str
     body: bytes
@@ -60,6 +63,7 @@ class Outgoing:
     exchange: str = ""
     message_id: str | None = None
     headers: dict[str, Any] | None = None
+    expiration: float | None = None
 
     def to_amqp(self) -> aio_pika.Message:
         """The persistent AMQP message."""
@@ -68,6 +72,7 @@ class Outgoing:
             content_type=self.content_type,
             message_id=self.message_id or hashlib.blake2b(self.body, digest_size=16).hexdigest(),
             headers=self.headers or {},
+            expiration=self.expiration,
             delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
         )
 

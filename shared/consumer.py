@@ -6,25 +6,32 @@ Settled by class of error:
 - `UnreadableError`: to the dead letters, with the reason;
 - `TransientError` and errors nobody foresaw: to the retry queues, then to the dead letters;
 - `Park`, a part whose own server is away: to the shorter retry queues until it is back;
+- `Wait`, a part that is to come again after a time of its own: to the waiting queues;
+- `Several`, parts of which each has an end of its own: each as above;
 - `UnavailableError`: kept in hand and tried again until the server is back;
 - cancelled: left alone, so that the broker delivers it again.
+
+Messages in hand are taken flow by flow in turn, as many as are there in one call.
 
 On a stop the consumer takes no more, hands back what it had not begun and finishes what it had.
 """
 
 import asyncio
+import math
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 import structlog
 
 from shared import metrics
-from shared.broker import Broker, Outgoing
-from shared.deliveries import DeadLetter, Delivery, Park, Retry, Settlement
+from shared.broker import Broker
+from shared.deliveries import DeadLetter, Delivery, Retry, Settlement
 from shared.errors import TransientError, UnavailableError, UnreadableError
+from shared.fair_queue import FairQueue
 from shared.health import Health
+from shared.redelivery import redeliveries
 from shared.topology import WorkQueue
 
 Handler = Callable[[Sequence[Delivery]], Awaitable[Sequence[Settlement]]]
@@ -34,6 +41,16 @@ _FIRST_WAIT_S: Final = 0.1
 _LONGEST_WAIT_S: Final = 5.0
 
 log = structlog.get_logger()
+
+
+def of_one_flow(_: Delivery) -> str:
+    """No message before another."""
+    return ""
+
+
+def by_route(delivery: Delivery) -> str:
+    """A hot route's messages let those of other routes pass; what is of no single route is one flow."""
+    return delivery.context.route or ""
 
 
 @dataclass
@@ -47,6 +64,8 @@ class Consumer:
         health: is told while a server that the work needs is away.
         concurrency: handler calls under way at once.
         batch_size: messages given to one call, as many as are there.
+        batch_bytes: of their bodies; a call gets no further message once it has so many.
+        flow_of: what of a message must not be starved by others in hand.
     """
 
     broker: Broker
@@ -55,8 +74,13 @@ class Consumer:
     health: Health
     concurrency: int = 2
     batch_size: int = 1
-    _incoming: asyncio.Queue[Delivery | None] = field(default_factory=asyncio.Queue, init=False)
+    batch_bytes: float = math.inf
+    flow_of: Callable[[Delivery], str] = of_one_flow
+    _incoming: FairQueue[Delivery | None] = field(init=False)
     _stopping: bool = field(default=False, init=False)
+
+    def __post_init__(self) -> None:
+        self._incoming = FairQueue(lambda delivery: delivery and self.flow_of(delivery))
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Work until the event is set, then drain; any other end is an error that must end the process."""
@@ -110,13 +134,15 @@ class Consumer:
     async def _take(self) -> list[Delivery]:
         """As many messages as are there, at least one; none means that the work is over."""
         batch: list[Delivery] = []
-        while len(batch) < self.batch_size and not (batch and self._incoming.empty()):
+        size = 0
+        while len(batch) < self.batch_size and size < self.batch_bytes and not (batch and self._incoming.empty()):
             delivery = await self._incoming.get()
             if delivery is None:
                 if batch:
                     self._incoming.put_nowait(None)
                 break
             batch.append(delivery)
+            size += len(delivery.body)
         return batch
 
     async def _work_on(self, batch: Sequence[Delivery]) -> None:
@@ -160,38 +186,11 @@ class Consumer:
     async def _settle(self, unsettled: list[Delivery], settlements: Sequence[Settlement]) -> None:
         """Settle each and take it off the list: what follows an error is handled again, what precedes is not."""
         for delivery, settlement in list(zip(unsettled, settlements, strict=True)):
-            if isinstance(settlement, Retry | Park):
-                await self._retry(_rewritten(delivery, settlement), settlement)
-            elif isinstance(settlement, DeadLetter):
-                await self._bury(delivery, settlement.reason)
+            await self.broker.publish_all(redeliveries(self.queue, delivery, settlement))
             outcome = type(settlement).__name__.lower()
             metrics.MESSAGES.labels(self.queue.name, outcome).inc()
             await delivery.acknowledger.ack()
             unsettled.remove(delivery)
-
-    async def _retry(self, delivery: Delivery, settlement: Retry | Park) -> None:
-        attempt = delivery.context.attempt
-        following = max(attempt, 1) if isinstance(settlement, Park) else attempt + 1
-        waiting_queue = self.queue.retry(min(attempt, 1) if isinstance(settlement, Park) else attempt)
-        if waiting_queue is None:
-            await self._bury(delivery, settlement.reason)
-            return
-        metrics.RETRIES.labels(self.queue.name, settlement.reason).inc()
-        await self._republish(delivery, waiting_queue, {"attempt": following, "reason": settlement.reason})
-
-    async def _bury(self, delivery: Delivery, reason: str) -> None:
-        metrics.DEAD_LETTERS.labels(self.queue.name, reason).inc()
-        await self._republish(delivery, self.queue.dead, {"reason": reason})
-
-    async def _republish(self, delivery: Delivery, to: str, headers: dict[str, object]) -> None:
-        await self.broker.publish(
-            Outgoing(
-                routing_key=to,
-                body=delivery.body,
-                content_type=delivery.content_type or "application/octet-stream",
-                headers=delivery.context.headers() | headers,
-            )
-        )
 
 
 def count_set_aside(queue: WorkQueue, set_aside: Mapping[str, int], delivery: Delivery) -> None:
@@ -200,13 +199,6 @@ def count_set_aside(queue: WorkQueue, set_aside: Mapping[str, int], delivery: De
         metrics.SET_ASIDE.labels(queue.name, reason).inc(count)
     if set_aside:
         log.info("documents_set_aside", queue=queue.name, reasons=dict(set_aside), message_id=delivery.message_id)
-
-
-def _rewritten(delivery: Delivery, settlement: Retry | Park) -> Delivery:
-    """The message with what is still to be done of it."""
-    if settlement.body is None:
-        return delivery
-    return replace(delivery, body=settlement.body, content_type=settlement.content_type)
 
 
 async def _hand_back(batch: Sequence[Delivery]) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol
 from shared.topology import RETRY_DELAYS
 
 _CYCLE: Final = re.compile(r"[A-Za-z0-9_.:-]{1,64}\Z")
+_ROUTE: Final = re.compile(r"[A-Z]{3}-[A-Z]{3}\Z")
 _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}\Z")  # W3C Trace Context
 
 
@@ -41,22 +42,49 @@ class Park:
 
 
 @dataclass(frozen=True, slots=True)
-class DeadLetter:
-    """The message can never succeed: it is kept with its reason for a person to look at."""
+class Wait:
+    """The message, or what is left of it, is to come again after so many seconds, however often that has been before.
+
+    Only of queues that have waiting queues; longer than the longest of these it does not wait.
+    """
 
     reason: str
+    seconds: float
+    body: bytes | None = None
+    content_type: str | None = None
 
 
-Settlement = Done | Retry | Park | DeadLetter
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """The message, or what its body says instead, can never succeed: it is kept for a person to look at."""
+
+    reason: str
+    body: bytes | None = None
+    content_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Several:
+    """Parts of the message, each with a body of its own, are settled apart; what is in none of them is done."""
+
+    parts: tuple["Unfinished", ...]
+
+
+Unfinished = Retry | Park | Wait | DeadLetter
+Settlement = Done | Unfinished | Several
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The headers that travel along the chain, and how often this message has failed before."""
+    """The headers that travel along the chain, and how often this message has failed before.
+
+    `route` is there where all that a message holds is of one, so that a consumer can be fair between them.
+    """
 
     cycle: str | None = None
     traceparent: str | None = None
     attempt: int = 0
+    route: str | None = None
 
     @classmethod
     def read(cls, headers: Mapping[str, Any]) -> "Context":
@@ -66,11 +94,12 @@ class Context:
             cycle=_matching(_CYCLE, headers.get("cycle")),
             traceparent=_matching(_TRACEPARENT, headers.get("traceparent")),
             attempt=attempt if type(attempt) is int and 0 <= attempt <= len(RETRY_DELAYS) else 0,
+            route=_matching(_ROUTE, headers.get("route")),
         )
 
     def headers(self) -> dict[str, Any]:
         """The headers to publish with; `attempt` belongs to one queue and stays out."""
-        present = {"cycle": self.cycle, "traceparent": self.traceparent}
+        present = {"cycle": self.cycle, "traceparent": self.traceparent, "route": self.route}
         return {name: value for name, value in present.items() if value is not None}
 
 

@@ -1,10 +1,24 @@
-"""From what became of an alert to the notification that tells of it. Pure."""
+"""From what became of alerts to the notices that tell of it, and how urgent these are. Pure."""
 
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from typing import Final
 
 from services.alert_worker.transitions import Firing, LockedAlert, Transition
 from shared.messages.fare_key import unpack_board, unpack_fare
-from shared.messages.notifications import Expiry, Fare, Notification, expiry_id, notification_id
+from shared.messages.notifications import (
+    ROUTE_NOTICES,
+    Expiry,
+    Fare,
+    Notice,
+    Notification,
+    expiry_id,
+    notification_id,
+)
+from shared.topology import Lane
+
+_URGENT_BEFORE_DEPARTURE: Final = timedelta(days=3)
 
 
 def notification_of(transition: Transition, now: datetime) -> Notification:
@@ -39,6 +53,26 @@ def expiry_of(alert: LockedAlert, now: datetime) -> Expiry:
         departure_from=alert.filters.departure_from,
         departure_to=alert.filters.departure_to,
     )
+
+
+def lane_of(notice: Notice) -> Lane:
+    """Urgent is what departs within days and what fell so far that the fare will hardly last."""
+    if not isinstance(notice, Notification):
+        return Lane.STANDARD
+    departs_soon = notice.fare.departure_date - notice.day <= _URGENT_BEFORE_DEPARTURE
+    return Lane.URGENT if departs_soon or notice.is_exceptional else Lane.STANDARD
+
+
+def grouped(notices: Iterable[Notice]) -> Iterator[tuple[Lane, str, Sequence[Notice]]]:
+    """Put them into as few messages as there can be: each is of one lane and one route, which come first."""
+    for (lane, route), group in groupby(sorted(notices, key=_lane_and_route), key=_lane_and_route):
+        of_one = list(group)
+        for start in range(0, len(of_one), ROUTE_NOTICES):
+            yield lane, route, of_one[start : start + ROUTE_NOTICES]
+
+
+def _lane_and_route(notice: Notice) -> tuple[Lane, str]:
+    return lane_of(notice), notice.route
 
 
 def _fare(firing: Firing) -> Fare:

@@ -12,7 +12,7 @@ from services.alert_worker.evaluations import Evaluator
 from services.alert_worker.expiry import Expiry
 from services.alert_worker.handler import ChangesHandler
 from services.alert_worker.settings import Settings
-from services.alert_worker.sweep import Sweeper, on_every_shard
+from services.alert_worker.sweep import on_every_shard
 from shared.alerts.arrivals import finish_arrivals
 from shared.alerts.available_fares import AvailableFares
 from shared.broker import Broker
@@ -20,6 +20,7 @@ from shared.consumer import Consumer
 from shared.failpoints import Failpoints
 from shared.fare_boards.store import BoardStore
 from shared.health import Health
+from shared.periodic import Periodic, running
 from shared.shards import Shards, refresh_on_hangup
 from shared.topology import ALERTS_EVALUATE, CHANGES_ALERTS
 
@@ -46,23 +47,15 @@ async def serve(settings: Settings, health: Health, stopping: asyncio.Event) -> 
         claims = Claims(broker, Failpoints(settings.failpoints))
         evaluator = Evaluator(claims, shards, AvailableFares(boards, settings.fare_lifetime, clock))
         expiry = Expiry(claims, shards, clock)
-        sweepers = [
-            Sweeper("evaluate", on_every_shard(shards, evaluator.once_more), _EVALUATE_EVERY_S),
-            Sweeper("expire", on_every_shard(shards, expiry.expire), _EXPIRE_EVERY_S),
-            Sweeper("arrivals", [partial(finish_arrivals, shards, _CUT_SHORT_AFTER)], _CUT_SHORT_AFTER.total_seconds()),
+        sweeps = [
+            *on_every_shard("evaluate", shards, evaluator.once_more, _EVALUATE_EVERY_S),
+            *on_every_shard("expire", shards, expiry.expire, _EXPIRE_EVERY_S),
+            Periodic("arrivals", _CUT_SHORT_AFTER.total_seconds(), partial(finish_arrivals, shards, _CUT_SHORT_AFTER)),
         ]
         consumers = [
             Consumer(broker, CHANGES_ALERTS, ChangesHandler(claims, shards, clock), health, settings.concurrency),
             Consumer(broker, ALERTS_EVALUATE, CommandsHandler(evaluator, shards), health, settings.concurrency),
         ]
-        await _run(sweepers, consumers, stopping)
-
-
-async def _run(sweepers: list[Sweeper], consumers: list[Consumer], stopping: asyncio.Event) -> None:
-    """Run until told to stop; a sweep that ends by itself ends everything."""
-    async with asyncio.TaskGroup() as working:
-        sweeping = [working.create_task(sweeper.run()) for sweeper in sweepers]
-        consuming = [working.create_task(consumer.run(stopping)) for consumer in consumers]
-        await asyncio.wait(consuming)
-        for sweep in sweeping:
-            sweep.cancel()
+        async with running(sweeps), asyncio.TaskGroup() as working:
+            for consumer in consumers:
+                working.create_task(consumer.run(stopping))

@@ -1,23 +1,20 @@
 """The last steps of everything that moves alerts: publish what follows with confirms, then write the alerts."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final
 
 from services.alert_worker import store
-from services.alert_worker.announcing import notification_of
+from services.alert_worker.announcing import grouped, notification_of
 from services.alert_worker.transitions import Transition
 from shared.broker import Broker, Outgoing
 from shared.deliveries import Context
 from shared.failpoints import Failpoints
 from shared.messages import evaluations, notifications
 from shared.messages.evaluations import MAX_EVALUATIONS, Evaluation
-from shared.messages.notifications import MAX_NOTICES, Notice
+from shared.messages.notifications import Notice
 from shared.shards import ShardTransaction
 from shared.topology import ALERTS_EVALUATE, NOTIFICATIONS
-
-_LANE: Final = "standard"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +48,13 @@ class Claims:
 
 
 def _announcements(notices: Sequence[Notice], context: Context) -> Iterator[Outgoing]:
-    for start in range(0, len(notices), MAX_NOTICES):
+    for lane, route, some in grouped(notices):
         yield Outgoing(
             exchange=NOTIFICATIONS.name,
-            routing_key=_LANE,
-            body=notifications.encode(notices[start : start + MAX_NOTICES]),
+            routing_key=lane.value,
+            body=notifications.encode(some),
             content_type=notifications.JSON,
-            headers=context.headers(),
+            headers=replace(context, route=route).headers(),
         )
 
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from litestar import Litestar
 from litestar.di import Provide
@@ -30,7 +30,6 @@ from services.alerts_api.fares.history import HistoryReader
 from services.alerts_api.fares.live import LiveReader
 from services.alerts_api.fares.pages import FarePages
 from services.alerts_api.fares.rates import CurrentRates
-from services.alerts_api.housekeeping import housekeeping
 from services.alerts_api.http.bodies import MAX_BODY_BYTES, StrictRequest
 from services.alerts_api.http.cors import cors_config
 from services.alerts_api.http.edge import at_the_edge
@@ -49,6 +48,9 @@ from shared.airports import cities
 from shared.alerts.available_fares import AvailableFares
 from shared.broker import Broker
 from shared.failpoints import Failpoints
+from shared.periodic import Periodic, running
+
+_CHORES_EVERY_S: Final = 60.0
 
 
 def utc_now() -> datetime:
@@ -73,6 +75,10 @@ def create_app(
     failpoints = Failpoints(settings.failpoints)
     sessions = SessionStore(servers.accounts)
     deletions = Deletions(servers.accounts, servers.shards, failpoints)
+    chores = [
+        Periodic("finish_deletions", _CHORES_EVERY_S, lambda: deletions.finish(clock())),
+        Periodic("forget_sessions", _CHORES_EVERY_S, lambda: sessions.forget_expired(clock())),
+    ]
     given = {
         **_stores(settings, servers, failpoints, clock),
         "sessions": sessions,
@@ -97,7 +103,7 @@ def create_app(
         lifespan=[
             servers.connected,
             lambda _: _open(issuers),
-            lambda _: housekeeping([deletions.finish, sessions.forget_expired], clock),
+            lambda _: running(chores),
         ],
         cors_config=cors_config(settings.cors_origins),
         openapi_config=openapi_config(browsable=settings.environment == "development"),

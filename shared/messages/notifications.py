@@ -1,6 +1,7 @@
 """Notices of alerts for their users, between alert worker and notifier: that one fired, or that it ended.
 
-A message is a JSON array of up to `MAX_NOTICES`, because a confirm costs a sender more than the notice itself.
+A message is a JSON array, because a confirm costs a sender more than the notice itself: of notices of one route, so
+that notifiers can be fair between routes, or of all that one traveller is told in a digest.
 
 Prices are integer minor units: the fare's own and the previous one in the fare's currency, the reference and
 armed prices in the reference currency.
@@ -21,11 +22,15 @@ from shared.errors import UnreadableError
 from shared.money import minor_units
 
 JSON: Final = "application/json"
-MAX_NOTICES: Final = 50
+MAX_NOTICES: Final = 300  # that are read, enough for any digest
+ROUTE_NOTICES: Final = 50  # that are sent in one message of a route
 # A notification is about 700 bytes: this leaves room for the fields of later versions.
-MAX_BODY_BYTES: Final = 256 * 1024
+MAX_BODY_BYTES: Final = 1024 * 1024
 
 BIGGEST_INT64 = 2**63 - 1
+
+# A fall by so much of the previous price is worth waking somebody for, if they wish.
+EXCEPTIONAL_PERCENT: Final = 30
 
 # `\Z` and not `$`, which would let a trailing newline through.
 Airport: TypeAlias = Annotated[str, Meta(pattern=r"\A[A-Z]{3}\Z")]
@@ -86,6 +91,18 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", 
     def day(self) -> date:
         """The day in UTC that it is filed under."""
         return self.fired_at.date()
+
+    @property
+    def fall_percent(self) -> int:
+        """By how much of its previous price the fare fell, rounded down; 0 where that is not known or was no higher."""
+        if self.previous_price is None or self.previous_price <= self.fare.price:
+            return 0
+        return (self.previous_price - self.fare.price) * 100 // self.previous_price
+
+    @property
+    def is_exceptional(self) -> bool:
+        """Whether the fare fell so far that a traveller may want to hear of it at night."""
+        return self.fall_percent >= EXCEPTIONAL_PERCENT
 
     @property
     def fare_key(self) -> str:

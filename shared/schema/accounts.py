@@ -19,7 +19,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from shared.schema.naming import NAMING
 
@@ -156,6 +156,13 @@ notifications = Table(
     Column("delivered_at", DateTime(timezone=True)),  # by the app's word, as are the next two
     Column("opened_at", DateTime(timezone=True)),
     Column("read_at", DateTime(timezone=True)),
+    Column("release_at", DateTime(timezone=True)),  # when one that is held is decided on again
+    Column("sender", Uuid),  # the batch that is sending it, so that no other that overtakes it sends it too
+    Column("tries", SmallInteger, nullable=False, server_default=text("0")),  # to send it, that may work later
+    Column("first_tried_at", DateTime(timezone=True)),
+    Column("retry_at", DateTime(timezone=True)),  # not before: the gateway may have asked for it
+    Column("reached", ARRAY(Uuid), nullable=False, server_default="{}"),  # the devices that have it
+    Column("told_with", Uuid),  # the notification that leads the digest it was told in
     # The day leads because a partitioned key must hold it; a notification's day never changes with a repeat.
     PrimaryKeyConstraint("fired_on", "id"),
     CheckConstraint(
@@ -164,5 +171,6 @@ notifications = Table(
     ),
     Index(None, "user_id", "recorded_at"),
     Index(None, "id"),
+    Index(None, "release_at", postgresql_where=text("state = 'held'")),
     postgresql_partition_by="RANGE (fired_on)",
 )

@@ -24,7 +24,7 @@ from shared.fare_boards.layout import parse
 from shared.messages.batches import ARROW, JSON, MAX_BYTES, MAX_ROWS, encode
 from shared.messages.fares import FARES
 from shared.messages.notifications import MAX_BODY_BYTES, MAX_NOTICES
-from shared.topology import CHANGES_ALERTS, FARES_INGEST, NOTIFICATIONS_STANDARD, WORK_QUEUES
+from shared.topology import CHANGES_ALERTS, FARES_INGEST, LANES, WORK_QUEUES
 from tests.e2e.running_fleet import RunningFleet
 from tests.forged_properties import readable_forgeries, unreadable_forgeries
 
@@ -116,9 +116,8 @@ def batches(queue: str) -> Iterator[Poison]:
     yield Poison(queue, b" " * (MAX_BYTES + 1), plain(JSON), dead="body_too_large")
 
 
-def notifications() -> Iterator[Poison]:
+def notifications(queue: str) -> Iterator[Poison]:
     """Bodies that the notifier cannot read."""
-    queue = NOTIFICATIONS_STANDARD.name
     for body, reason in (
         (b"", "empty_body"),
         (b'{"id": "\xff"}', "not_utf8"),
@@ -162,7 +161,7 @@ POISONS = [
     *headers(),
     *bodies(CHANGES_ALERTS.name),
     *batches(CHANGES_ALERTS.name),
-    *notifications(),
+    *(poison for lane in LANES.values() for poison in notifications(lane.name)),
 ]
 
 

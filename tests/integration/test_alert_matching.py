@@ -14,7 +14,7 @@ from shared.messages import notifications
 from shared.messages.changes import CHANGES
 from shared.messages.evaluations import Evaluation, Sighting
 from shared.messages.notifications import Notification, notification_id
-from shared.topology import NOTIFICATIONS_STANDARD
+from shared.topology import NOTIFICATIONS_STANDARD, NOTIFICATIONS_URGENT, WorkQueue
 from tests.integration.alert_rows import (
     DAY,
     NOW,
@@ -68,19 +68,25 @@ async def test_an_alert_that_is_not_active_is_not_claimed(stage: Stage, state: s
     assert stage.told == []
 
 
-async def test_a_notification_tells_what_fired_and_arrives_in_its_queue(
-    shard_engines: list[AsyncEngine], boards: BoardStore, broker: Broker, probe: Probe
+@pytest.mark.parametrize(("previous", "queue"), [(12_000, NOTIFICATIONS_STANDARD), (13_000, NOTIFICATIONS_URGENT)])
+async def test_a_notification_tells_what_fired_and_arrives_in_the_queue_of_its_lane(
+    shard_engines: list[AsyncEngine],
+    boards: BoardStore,
+    broker: Broker,
+    probe: Probe,
+    previous: int,
+    queue: WorkQueue,
 ) -> None:
     stage = Stage(shard_engines, boards, broker=broker)  # type: ignore[arg-type]  # the real one
     (armed,) = await store_alerts(shard_engines, alert_row(10_000, revision=7))
-    await stage.match(change(9_000, 12_000))
-    message = await probe.next(NOTIFICATIONS_STANDARD.name)
+    await stage.match(change(9_000, previous))
+    message = await probe.next(queue.name)
     (notification,) = notifications.decode(message.body, message.content_type).notices
     assert isinstance(notification, Notification)
     assert notification.id == notification_id(armed, 7, 1, *told_of(notification))
-    assert message.headers["cycle"] == "c1"
+    assert (message.headers["cycle"], message.headers["route"]) == ("c1", ROUTE)
     assert (notification.revision, notification.fire_seq, notification.route) == (7, 1, ROUTE)
-    assert (notification.fare.price, notification.previous_price) == (9_000, 12_000)
+    assert (notification.fare.price, notification.previous_price) == (9_000, previous)
     assert (notification.reference_price, notification.armed_price) == (9_000, 10_000)
 
 

@@ -12,7 +12,6 @@ from litestar import Litestar
 from litestar.testing import TestClient
 from sqlalchemy import insert, select, update
 
-from services.alerts_api import housekeeping
 from services.alerts_api.accounts.deletion import TOKENS_OVER, Deletions
 from services.alerts_api.accounts.user_lock import AccountGoneError
 from shared.errors import UnavailableError
@@ -237,11 +236,10 @@ async def test_a_server_that_dies_in_the_background_leaves_the_rest_to_the_other
 
 
 async def test_a_server_does_all_this_by_itself_and_forgets_sessions_long_expired(
-    api: RunningApi, databases: Databases, traveller: Traveller, monkeypatch: pytest.MonkeyPatch
+    api: RunningApi, databases: Databases, traveller: Traveller
 ) -> None:
     stays = await databases.settle(api)
     await mark(databases, traveller)
-    monkeypatch.setattr(housekeeping, "EVERY_S", 0.01)
     with running_api(api.settings, lambda: datetime.now(UTC) + timedelta(days=62)):
         while await databases.held(traveller) or "sessions" in await databases.held(stays):  # noqa: ASYNC110  # nobody is told
             await asyncio.sleep(0.05)

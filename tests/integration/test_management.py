@@ -14,7 +14,9 @@ from shared.topology import (
     CHANGES_ALERTS,
     FARES_INGEST,
     NOTIFICATIONS,
+    NOTIFICATIONS_DIGEST,
     NOTIFICATIONS_STANDARD,
+    NOTIFICATIONS_URGENT,
     WORK_QUEUES,
     WorkQueue,
     policies,
@@ -54,7 +56,9 @@ async def test_the_topology_can_be_applied_again(topology: Servers) -> None:
     [
         ("", FARES_INGEST.name, FARES_INGEST),
         (CHANGES.name, "", CHANGES_ALERTS),
+        (NOTIFICATIONS.name, "urgent", NOTIFICATIONS_URGENT),
         (NOTIFICATIONS.name, "standard", NOTIFICATIONS_STANDARD),
+        (NOTIFICATIONS.name, "digest", NOTIFICATIONS_DIGEST),
     ],
 )
 async def test_what_is_published_arrives_in_its_queue(

@@ -1,15 +1,18 @@
 """A notice says what became of the alert."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
+import msgspec
 import pytest
 
-from services.alert_worker.announcing import expiry_of, notification_of
+from services.alert_worker.announcing import expiry_of, grouped, lane_of, notification_of
 from services.alert_worker.transitions import Firing, fire, standing
 from shared.messages import notifications
 from shared.messages.fare_key import Board, Fare, pack_board, pack_fare
-from shared.messages.notifications import Expiry, Notification, expiry_id, notification_id
+from shared.messages.notifications import ROUTE_NOTICES, Expiry, Notice, Notification, expiry_id, notification_id
+from shared.topology import Lane
 from tests.unit.alerts import ALERT, ANYTHING, DAY, TRAVELLER, alert
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -94,3 +97,47 @@ def test_an_expiry_tells_of_the_alert_that_has_ended() -> None:
         departure_from=ANYTHING.departure_from,
         departure_to=ANYTHING.departure_to,
     )
+
+
+def lane_of_a_departure(day: date) -> Lane:
+    return lane_of(announced(BOARD._replace(departure_date=day)))
+
+
+def test_what_departs_within_three_days_is_urgent() -> None:
+    today = NOW.date()
+    lanes = [lane_of_a_departure(today + timedelta(days=ahead)) for ahead in (-1, 0, 3, 4, 30)]
+    assert lanes == [Lane.URGENT, Lane.URGENT, Lane.URGENT, Lane.STANDARD, Lane.STANDARD]
+
+
+@pytest.mark.parametrize(("previous", "lane"), [(57_000, Lane.URGENT), (56_999, Lane.STANDARD), (None, Lane.STANDARD)])
+def test_what_fell_by_three_tenths_is_urgent(previous: int | None, lane: Lane) -> None:
+    assert lane_of(announced(previous=previous)) is lane
+
+
+def test_the_end_of_an_alert_can_wait() -> None:
+    assert lane_of(expiry_of(alert(), NOW)) is Lane.STANDARD
+
+
+def on(route: str, *, urgent: bool = False) -> Notification:
+    notice = announced(previous=80_000) if urgent else announced()
+    return msgspec.structs.replace(notice, id=uuid4(), route=route)
+
+
+def test_a_message_is_of_one_lane_and_one_route() -> None:
+    near, far, urgent, near_too = on("NYC-LON"), on("NYC-PAR"), on("NYC-LON", urgent=True), on("NYC-LON")
+    assert list(grouped([near, far, urgent, near_too])) == [
+        (Lane.STANDARD, "NYC-LON", [near, near_too]),
+        (Lane.STANDARD, "NYC-PAR", [far]),
+        (Lane.URGENT, "NYC-LON", [urgent]),
+    ]
+
+
+def test_messages_are_few_and_none_is_too_large() -> None:
+    notices: list[Notice] = [on("NYC-LON") for _ in range(2 * ROUTE_NOTICES + 1)]
+    messages = [some for _, _, some in grouped(notices)]
+    assert [len(some) for some in messages] == [ROUTE_NOTICES, ROUTE_NOTICES, 1]
+    assert [notice for some in messages for notice in some] == notices
+
+
+def test_without_notices_there_are_no_messages() -> None:
+    assert list(grouped([])) == []

@@ -1,6 +1,7 @@
 """The consumer loop against a fake broker: every message is settled by what became of it, and no end is silent."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
@@ -8,14 +9,14 @@ import pytest
 
 import shared.consumer
 from shared.broker import Outgoing
-from shared.consumer import Consumer, Handler
-from shared.deliveries import Context, DeadLetter, Delivery, Done, Park, Retry, Settlement
+from shared.consumer import Consumer, Handler, by_route
+from shared.deliveries import Context, DeadLetter, Delivery, Done, Park, Retry, Settlement, Several, Wait
 from shared.errors import TransientError, UnavailableError, UnreadableError
 from shared.fakes import FakeBroker
 from shared.health import Health
-from shared.topology import WorkQueue
+from shared.topology import RetryDelay, WorkQueue
 
-QUEUE = WorkQueue("work", prefetch=10)
+QUEUE = WorkQueue("work", prefetch=10, waits=(RetryDelay("15s", 15_000), RetryDelay("1m", 60_000)))
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 Act = Callable[[Delivery], Awaitable[Settlement]]
@@ -30,11 +31,11 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 class Bench:
     """A consumer at work on a fake broker."""
 
-    def __init__(self, handle: Handler, concurrency: int, batch_size: int) -> None:
+    def __init__(self, handle: Handler, concurrency: int, batch_size: int, batch_bytes: float = math.inf) -> None:
         self.broker = FakeBroker()
         self.health = Health()
         self.stopping = asyncio.Event()
-        consumer = Consumer(self.broker, QUEUE, handle, self.health, concurrency, batch_size)
+        consumer = Consumer(self.broker, QUEUE, handle, self.health, concurrency, batch_size, batch_bytes, by_route)
         self.run = asyncio.create_task(consumer.run(self.stopping))
 
     async def settled(self, body: bytes, context: Context | None = None) -> str:
@@ -47,8 +48,10 @@ class Bench:
 
 
 @asynccontextmanager
-async def consuming(handle: Handler, concurrency: int = 1, batch_size: int = 1) -> AsyncIterator[Bench]:
-    bench = Bench(handle, concurrency, batch_size)
+async def consuming(
+    handle: Handler, concurrency: int = 1, batch_size: int = 1, batch_bytes: float = math.inf
+) -> AsyncIterator[Bench]:
+    bench = Bench(handle, concurrency, batch_size, batch_bytes)
     await bench.broker.subscribed.wait()
     yield bench
     bench.stopping.set()
@@ -158,6 +161,79 @@ async def test_a_retry_may_be_for_a_part_of_the_message_only() -> None:
         assert bench.broker.published == [Outgoing("work.retry.5s", b"part", "application/json", headers=headers)]
 
 
+async def test_a_message_that_is_to_come_again_later_waits_so_long_and_no_try_is_counted() -> None:
+    async def act(_: Delivery) -> Settlement:
+        return Wait("quota_exceeded", 20.5)
+
+    async with consuming(each(act)) as bench:
+        assert await bench.settled(b"whole", Context(attempt=2)) == "acknowledged"
+        headers = {"attempt": 2, "reason": "quota_exceeded"}
+        waiting = Outgoing("work.wait.1m", b"whole", "text/plain", headers=headers, expiration=20.5)
+        assert bench.broker.published == [waiting]
+
+
+async def test_a_dead_letter_may_be_a_part_of_the_message_and_keeps_the_headers_that_travel() -> None:
+    async def act(_: Delivery) -> Settlement:
+        return DeadLetter("push_refused", b"part", "application/json")
+
+    async with consuming(each(act)) as bench:
+        context = Context("c1", TRACEPARENT, 1, "NYC-LON")
+        assert await bench.settled(b"whole", context) == "acknowledged"
+        headers = {"cycle": "c1", "traceparent": TRACEPARENT, "route": "NYC-LON", "reason": "push_refused"}
+        assert bench.broker.published == [Outgoing("work.dead", b"part", "application/json", headers=headers)]
+
+
+EVERY_END = (Retry("a", b"1"), Park("b", b"2"), Wait("c", 7, b"3"), DeadLetter("d", b"4"))
+
+
+async def test_several_parts_of_a_message_have_an_end_each() -> None:
+    async def act(_: Delivery) -> Settlement:
+        return Several(EVERY_END)
+
+    async with consuming(each(act)) as bench:
+        assert await bench.settled(b"whole") == "acknowledged"
+        assert bench.sent() == [
+            ("work.retry.5s", b"1", {"attempt": 1, "reason": "a"}),
+            ("work.retry.5s", b"2", {"attempt": 1, "reason": "b"}),
+            ("work.wait.15s", b"3", {"attempt": 0, "reason": "c"}),
+            ("work.dead", b"4", {"reason": "d"}),
+        ]
+
+
+async def test_a_message_in_parts_is_not_acknowledged_before_each_of_them_is_confirmed() -> None:
+    async def act(_: Delivery) -> Settlement:
+        return Several(EVERY_END)
+
+    async with consuming(each(act)) as bench:
+        bench.broker.there = False
+        message = await bench.broker.deliver(b"whole")
+        await bench.broker.refused.wait()
+        assert not message.settled.done()
+        bench.broker.there = True
+        assert await message.settled == "acknowledged"
+        assert {body for _, body, _ in bench.sent()} == {b"1", b"2", b"3", b"4"}
+
+
+async def test_a_route_is_not_kept_waiting_by_the_backlog_of_a_hot_one() -> None:
+    """Of 400 messages in hand and one of another route, that one is in the very next call."""
+    calls: list[list[str | None]] = []
+    held = Held()
+
+    async def handle(deliveries: Sequence[Delivery]) -> Sequence[Settlement]:
+        calls.append([delivery.context.route for delivery in deliveries])
+        return await held(deliveries)
+
+    async with consuming(handle, batch_size=5) as bench:
+        await bench.broker.deliver(b"first", context=Context(route="NYC-LON"))
+        await held.entered.wait()
+        for _ in range(400):
+            await bench.broker.deliver(b"hot", context=Context(route="NYC-LON"))
+        other = await bench.broker.deliver(b"other", context=Context(route="TOS-LYR"))
+        held.open.set()
+        await other.settled
+    assert calls[1] == ["NYC-LON", "TOS-LYR", "NYC-LON", "NYC-LON", "NYC-LON"]
+
+
 async def test_of_a_batch_with_an_unforeseen_error_only_the_bad_message_is_retried() -> None:
     async def handle(deliveries: Sequence[Delivery]) -> Sequence[Settlement]:
         assert not any(delivery.body == b"bad" for delivery in deliveries)
@@ -175,6 +251,14 @@ async def test_a_call_gets_as_many_messages_as_are_there_up_to_the_batch_size() 
         messages = [await bench.broker.deliver(body) for body in (b"a", b"b", b"c")]
         await asyncio.gather(*(message.settled for message in messages))
     assert recorder.calls == [[b"a", b"b"], [b"c"]]
+
+
+async def test_a_call_gets_no_further_message_once_it_has_enough_bytes() -> None:
+    recorder = Recorder()
+    async with consuming(recorder, batch_size=10, batch_bytes=4) as bench:
+        messages = [await bench.broker.deliver(body) for body in (b"abc", b"defg", b"hijkl", b"m")]
+        await asyncio.gather(*(message.settled for message in messages))
+    assert recorder.calls == [[b"abc", b"defg"], [b"hijkl"], [b"m"]]
 
 
 async def test_while_a_server_is_away_the_work_is_repeated_and_health_says_so() -> None:

@@ -10,9 +10,10 @@ TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 def test_well_formed_headers_travel_on_and_the_attempt_stays_behind() -> None:
-    context = Context.read({"cycle": "2026-12-24:a", "traceparent": TRACEPARENT, "attempt": 2})
-    assert context == Context("2026-12-24:a", TRACEPARENT, 2)
-    assert context.headers() == {"cycle": "2026-12-24:a", "traceparent": TRACEPARENT}
+    travelling = {"cycle": "2026-12-24:a", "traceparent": TRACEPARENT, "route": "NYC-LON"}
+    context = Context.read(travelling | {"attempt": 2})
+    assert context == Context("2026-12-24:a", TRACEPARENT, 2, "NYC-LON")
+    assert context.headers() == travelling
 
 
 @pytest.mark.parametrize("cycle", ["", "a" * 65, "a\n", "a b", b"a", 7, {"a": 1}, None])
@@ -23,6 +24,11 @@ def test_a_strange_cycle_is_left_out(cycle: object) -> None:
 @pytest.mark.parametrize("traceparent", ["junk", TRACEPARENT + "\n", TRACEPARENT.upper(), "0" * 9000, 1, [TRACEPARENT]])
 def test_a_strange_traceparent_is_left_out(traceparent: object) -> None:
     assert Context.read({"traceparent": traceparent}).headers() == {}
+
+
+@pytest.mark.parametrize("route", ["", "NYC", "nyc-lon", "NYC-LON\n", "NYC-LON-PAR", b"NYC-LON", 7, ["NYC-LON"]])
+def test_a_strange_route_is_left_out(route: object) -> None:
+    assert Context.read({"route": route}).headers() == {}
 
 
 @pytest.mark.parametrize("attempt", [-1, 4, 2**63, 1.0, True, "1", None, [1]])

@@ -319,7 +319,7 @@ def test_a_message_of_many_notices_with_the_longest_source_is_far_from_too_large
     longest = fired(document_of_fare(source="\x00" * MAX_SOURCE, return_date="2027-01-03"))
     body = encode([longest] * MAX_NOTICES)
     assert len(decode(body, JSON).notices) == MAX_NOTICES
-    assert len(body) < MAX_BODY_BYTES / 4
+    assert len(body) < MAX_BODY_BYTES / 2
 
 
 @given(st.binary() | st.text().map(str.encode))

@@ -2,7 +2,9 @@
 
 import re
 
-from shared.topology import EXCHANGES, FARES_INGEST, RETRY_DELAYS, WORK_QUEUES, policies
+import pytest
+
+from shared.topology import EXCHANGES, FARES_INGEST, LANES, NOTIFICATIONS_URGENT, RETRY_DELAYS, WORK_QUEUES, policies
 
 ALL_QUEUES = [name for queue in WORK_QUEUES for name in queue.all_names]
 
@@ -16,6 +18,42 @@ def test_a_work_queue_comes_with_its_retry_queues_and_its_dead_letters() -> None
         "fares.ingest.dead",
     ]
     assert len(ALL_QUEUES) == len(set(ALL_QUEUES))
+
+
+def test_a_lane_comes_with_waiting_queues_too() -> None:
+    assert NOTIFICATIONS_URGENT.all_names == [
+        "notifications.urgent",
+        "notifications.urgent.retry.5s",
+        "notifications.urgent.retry.30s",
+        "notifications.urgent.retry.5m",
+        "notifications.urgent.wait.15s",
+        "notifications.urgent.wait.1m",
+        "notifications.urgent.wait.4m",
+        "notifications.urgent.wait.15m",
+        "notifications.urgent.dead",
+    ]
+    assert all(queue.waits == NOTIFICATIONS_URGENT.waits for queue in LANES.values())
+
+
+@pytest.mark.parametrize(
+    ("seconds", "queue", "waited"),
+    [
+        (-1, "15s", 0.001),
+        (0, "15s", 0.001),
+        (0.5, "15s", 0.5),
+        (15, "15s", 15),
+        (15.001, "1m", 15.001),
+        (60, "1m", 60),
+        (240, "4m", 240),
+        (241, "15m", 241),
+        (900, "15m", 900),
+        (3_600, "15m", 900),
+    ],
+)
+def test_a_message_waits_in_the_first_queue_that_keeps_it_long_enough(
+    seconds: float, queue: str, waited: float
+) -> None:
+    assert NOTIFICATIONS_URGENT.wait(seconds) == (f"notifications.urgent.wait.{queue}", waited)
 
 
 def test_a_message_waits_longer_each_time_and_is_dead_after_three_tries() -> None:
@@ -45,7 +83,7 @@ def test_what_waits_comes_back_and_what_fails_for_ever_is_kept() -> None:
     for queue in WORK_QUEUES:
         assert definitions[queue.name]["dead-letter-routing-key"] == queue.dead
         assert definitions[queue.name]["delivery-limit"] == 20
-        for name, delay in queue.retries:
+        for name, delay in queue.delayed:
             assert definitions[name]["dead-letter-routing-key"] == queue.name
             assert definitions[name]["message-ttl"] == delay.milliseconds
         assert not {"dead-letter-exchange", "message-ttl"} & definitions[queue.dead].keys()
@@ -66,5 +104,12 @@ def test_exchanges_lead_to_work_queues() -> None:
     }
     assert bindings == {
         "changes": ("fanout", [("", "changes.alerts")]),
-        "notifications": ("direct", [("standard", "notifications.standard")]),
+        "notifications": (
+            "direct",
+            [
+                ("urgent", "notifications.urgent"),
+                ("standard", "notifications.standard"),
+                ("digest", "notifications.digest"),
+            ],
+        ),
     }
