@@ -6,8 +6,10 @@ from enum import StrEnum
 from typing import Literal, Protocol
 from uuid import UUID
 
-from services.notifier.rendering import Text
+from services.notifier.rendering.rendering import Text
+from services.notifier.telling.digest import Digest
 from shared.messages.notifications import Notice
+from shared.topology import Lane
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,24 +17,28 @@ class Device:
     """An installation of the app that a traveller wants to be told on.
 
     Attributes:
+        time_zone: its IANA name.
         address: its registration token, or its installation id, at Firebase.
         addressed_by: which of the two.
     """
 
     id: UUID
     user_id: UUID
+    platform: Literal["android", "ios", "web"]
     locale: str
+    time_zone: str
     address: str = field(repr=False)
     addressed_by: Literal["token", "fid"]
 
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """One notice for one device, in the words of its locale."""
+    """What one device is told in one message, in the words of its locale; pushes of an earlier lane leave first."""
 
-    notice: Notice
+    told: Notice | Digest
     device: Device
     text: Text
+    lane: Lane = Lane.STANDARD
 
 
 class Verdict(StrEnum):
@@ -43,14 +49,21 @@ class Verdict(StrEnum):
     FAILED = "failed"  # repeating it would fail again
     TRANSIENT = "transient"  # not sent or unknown: repeat it later, its twin is replaced on the device
     REFUSED = "refused"  # the gateway does not let us in: stop and wait for a person
+    UNTRIED = "untried"  # not sent: the gateway is known to be away, or this platform's lane is held
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one push, with a short snake_case reason unless it was sent."""
+    """What became of one push.
+
+    Attributes:
+        reason: a short snake_case word unless it was sent.
+        retry_after: seconds that the gateway asks to wait before it is tried again.
+    """
 
     verdict: Verdict
     reason: str = ""
+    retry_after: float | None = None
 
 
 class Gateway(Protocol):

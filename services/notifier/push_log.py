@@ -2,26 +2,31 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal, TypeAlias
 from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from services.notifier.gateway import Outcome, Push, Verdict
+from services.notifier.telling.digest import Digest
 from shared.errors import UnavailableError
-from shared.messages.notifications import Expiry
+from shared.messages.notifications import Expiry, Notice, Notification
+
+Kind: TypeAlias = Literal["fired", "expired", "digest"]
+
+_KINDS: Final[Mapping[type[Notice | Digest], Kind]] = {Notification: "fired", Expiry: "expired", Digest: "digest"}
 
 
 class Line(msgspec.Struct, frozen=True):
-    """A push in the log; `device` is our id of it, never its token. An expiry has no price and no fare."""
+    """A push in the log; `device` is our id of it, never its token. Only a firing has a fare, a digest no one alert."""
 
-    kind: Literal["fired", "expired"]
+    kind: Kind
     notification_id: UUID
-    alert_id: UUID
+    alert_id: UUID | UnsetType
     user_id: UUID
     device: UUID
     title: str
@@ -73,18 +78,18 @@ class PushLog:
 
 
 def _line(push: Push, now: datetime) -> Line:
-    notice = push.notice
-    line = Line(
-        kind="expired" if isinstance(notice, Expiry) else "fired",
-        notification_id=notice.id,
-        alert_id=notice.alert_id,
-        user_id=notice.user_id,
+    told = push.told
+    fare = told.fare if isinstance(told, Notification) else None
+    return Line(
+        kind=_KINDS[type(told)],
+        notification_id=told.id,
+        alert_id=UNSET if isinstance(told, Digest) else told.alert_id,
+        user_id=told.user_id,
         device=push.device.id,
         title=push.text.title,
         body=push.text.body,
         sent_at=now,
+        price=fare.price if fare else UNSET,
+        currency=fare.currency if fare else UNSET,
+        fare=told.fare_key if isinstance(told, Notification) else UNSET,
     )
-    if isinstance(notice, Expiry):
-        return line
-    fare = notice.fare
-    return msgspec.structs.replace(line, price=fare.price, currency=fare.currency, fare=notice.fare_key)

@@ -3,6 +3,7 @@
 from collections import Counter
 from datetime import datetime, timedelta
 
+from services.notifier.telling.digest import Digest
 from tests.integration.alert_model import Alert, is_settled, recovers
 from tests.integration.board_model import Fare, Row
 from tests.integration.message_meanings import content_of, key_of
@@ -67,6 +68,7 @@ async def _check_told(both: SideBySide) -> None:
     told = await both.fleet.told()
     found = {key_of(both.notifier.content_of(content_of(row))): (row.state, row.reason) for row in told.values()}
     assert found == {key: (record.state, record.reason) for key, record in both.notifier.records.items()}
-    pushed = Counter(key_of(both.notifier.content_of(push.notice)) for push in both.fleet.phones.pushes)
+    notices = [push.told for push in both.fleet.phones.pushes if not isinstance(push.told, Digest)]
+    pushed = Counter(key_of(both.notifier.content_of(notice)) for notice in notices)
     assert pushed == Counter({key: record.pushed for key, record in both.notifier.records.items() if record.pushed})
     assert both.claims <= both.notifier.records.keys(), "what was claimed is not told"

@@ -20,12 +20,10 @@ from services.alert_worker.commands import CommandsHandler
 from services.alert_worker.evaluations import Evaluator
 from services.alert_worker.expiry import Expiry
 from services.alert_worker.handler import ChangesHandler
-from services.notifier.alerts import AlertReader
-from services.notifier.boards import FareReader
 from services.notifier.gateway import Outcome, Push, Verdict
-from services.notifier.handler import NotificationHandler
-from services.notifier.store import NotificationStore
-from services.notifier.vetting import Vetting
+from services.notifier.vetting.alerts import AlertReader
+from services.notifier.vetting.boards import FareReader
+from services.notifier.vetting.vetting import Vetting
 from services.price_worker.handler import FaresHandler
 from shared.alerts.available_fares import AvailableFares
 from shared.alerts.rules import CHECK_AFTER
@@ -48,6 +46,7 @@ from tests.integration.alert_world import LIFETIME, START
 from tests.integration.crashing import CrashError, Crashing
 from tests.integration.driven_messages import Handled, Message, delivery_of, messages_of
 from tests.integration.fleet_servers import Servers
+from tests.integration.notifying import Notifier
 
 MOST = 1_000
 ROUTES = ("NYC-LON", "NYC-PAR")
@@ -70,7 +69,7 @@ class Phones:
     @property
     def prices(self) -> list[int]:
         """The quoted prices of the firings that it told of, in order."""
-        return [push.notice.fare.price for push in self.pushes if isinstance(push.notice, Notification)]
+        return [push.told.fare.price for push in self.pushes if isinstance(push.told, Notification)]
 
     async def send(self, pushes: Sequence[Push]) -> Sequence[Outcome]:
         self.pushes += pushes
@@ -227,9 +226,11 @@ class Fleet:
             case ALERTS_EVALUATE.name:
                 return CommandsHandler(self._evaluator(broker, failpoints), self.shards)
             case _:
-                vetting = Vetting(AlertReader(self.notifier_shards), FareReader(self.servers.boards))
-                store = NotificationStore(self.servers.accounts)
-                return NotificationHandler(store, vetting, broker, self.phones, failpoints).handle
+                vetting = Vetting(AlertReader(self.notifier_shards), FareReader(self.servers.boards), self.clock)
+                notifier = Notifier(
+                    self.servers.accounts, self.phones, self.clock, vetting, broker, failpoints=failpoints
+                )
+                return notifier.handler().handle
 
     def _prices(self, broker: FakeBroker, failpoints: Failpoints) -> FaresHandler:
         amounts = ReferenceAmounts(self.price_rates)

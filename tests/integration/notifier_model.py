@@ -1,9 +1,12 @@
-"""The notifier as section 8 of the design has it, as far as alerts are concerned: whom it tells, once, and whom not."""
+"""The notifier as section 8 of the design has it, as far as alerts are concerned: whom it tells, once, and whom not.
+
+Its travellers wish for nothing in particular: they have no quiet hours, no digest, no caps, and no cooldown holds.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from shared.messages.notifications import Expiry, Notice, Notification
@@ -12,6 +15,9 @@ from tests.integration.board_model import Boards
 from tests.integration.message_meanings import fare_of, key_of
 
 UNSEEN = {"alert_paused", "fare_gone"}
+TOLD = {"sending", "sent"}
+
+Key = tuple[Any, ...]
 
 
 @dataclass
@@ -22,6 +28,19 @@ class Record:
     state: str = "queued"
     reason: str | None = None
     pushed: int = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is still to be decided on: nobody has, or a crash has left it."""
+        return self.state in {"queued", "sending"}
+
+
+class Verdict(NamedTuple):
+    """What becomes of a notice."""
+
+    notice: Notice
+    state: str
+    reason: str | None = None
 
 
 @dataclass
@@ -34,39 +53,53 @@ class Notifier:
     alerts: Alerts
     boards: Boards
     name_of: Callable[[UUID], str]
-    records: dict[tuple[Any, ...], Record] = field(default_factory=dict)
+    records: dict[Key, Record] = field(default_factory=dict)
     upset_at: datetime | None = None
     _pushed: dict[tuple[str, int], tuple[Told, datetime]] = field(default_factory=dict)  # the last one of an alert
 
-    def record(self, notices: Sequence[Notice]) -> None:
+    def judge(self, notices: Sequence[Notice]) -> list[Verdict]:
+        """What becomes of the notices of one message; what was done with stays as it is."""
+        verdicts = []
         for notice in notices:
-            content = self.content_of(notice)
-            self.records.setdefault(key_of(content), Record(content))
+            record = self.records.get(self._key(notice))
+            if record and not record.is_open:
+                verdicts.append(Verdict(notice, record.state, record.reason))
+            elif reason := self._why_not(notice):
+                verdicts.append(Verdict(notice, "dropped", reason))
+            else:
+                verdicts.append(Verdict(notice, "sending"))
+        return [self._unless_superseded(verdict, verdicts) for verdict in verdicts]
 
-    def reasons(self, notices: Sequence[Notice]) -> list[str | None]:
-        """Why each of them is not told of; None if it is, or was."""
-        return [self._reason(notice) for notice in notices]
-
-    def unseen(self, notices: Sequence[Notice]) -> list[str]:
+    def unseen(self, verdicts: Sequence[Verdict]) -> list[str]:
         """The alerts whose firings nobody sees and that must know it."""
-        reasons = zip(notices, self.reasons(notices), strict=True)
         return [
-            self.name_of(notice.alert_id)
-            for notice, reason in reasons
-            if reason in UNSEEN and isinstance(notice, Notification)
+            self.name_of(verdict.notice.alert_id)
+            for verdict in verdicts
+            if verdict.reason in UNSEEN and isinstance(verdict.notice, Notification)
         ]
 
-    def tell(self, notices: Sequence[Notice], *, marked: bool) -> None:
+    def park(self, notices: Sequence[Notice]) -> None:
+        """Keep what waits for its shard."""
+        for notice in notices:
+            record = self.records.setdefault(self._key(notice), Record(self.content_of(notice)))
+            if record.is_open:
+                record.state, record.reason = "queued", "map_moved"
+
+    def decide(self, verdicts: Sequence[Verdict]) -> None:
+        """Write down what becomes of notices."""
+        for notice, state, reason in verdicts:
+            record = self.records.setdefault(self._key(notice), Record(self.content_of(notice)))
+            record.state, record.reason = state, reason
+
+    def push(self, verdicts: Sequence[Verdict], *, marked: bool) -> None:
         """Push what is to be told; what is not marked as told may be pushed again."""
-        for notice, reason in zip(notices, self.reasons(notices), strict=True):
-            record = self.records[key_of(self.content_of(notice))]
-            if record.state == "queued":
-                if not reason:
-                    record.pushed += 1
-                    if marked:
-                        self._note_push(notice)
+        for notice, state, _ in verdicts:
+            record = self.records[self._key(notice)]
+            if state == "sending":
+                record.pushed += 1
                 if marked:
-                    record.state, record.reason = ("dropped" if reason else "sent"), reason
+                    self._note_push(notice)
+                    record.state = "sent"
 
     def content_of(self, notice: Notice) -> Told | Ended:
         name = self.name_of(notice.alert_id)
@@ -83,9 +116,29 @@ class Notifier:
             notice.previous_price,
         )
 
-    def _reason(self, notice: Notice) -> str | None:
-        record = self.records[key_of(self.content_of(notice))]
-        return self._why_not(notice) if record.state == "queued" else record.reason
+    def _key(self, notice: Notice) -> Key:
+        return key_of(self.content_of(notice))
+
+    def _unless_superseded(self, verdict: Verdict, verdicts: Sequence[Verdict]) -> Verdict:
+        """A firing is not told once a later one of its alert is, nor beside a cheaper one."""
+        told = self._firing(verdict)
+        if not told:
+            return verdict
+        rivals = [rival for rival in map(self._firing, verdicts) if rival and rival.name == told.name]
+        standing = [rival for rival in rivals if rival[1:3] >= self._last_told(rival)]
+        cheapest = min(standing, key=lambda rival: (rival.reference, -rival.revision, -rival.fire_seq), default=None)
+        return verdict if told == cheapest else verdict._replace(state="suppressed", reason="superseded")
+
+    def _firing(self, verdict: Verdict) -> Told | None:
+        """What would be told of a firing."""
+        content = self.content_of(verdict.notice)
+        return content if verdict.state == "sending" and isinstance(content, Told) else None
+
+    def _last_told(self, told: Told) -> tuple[int, int]:
+        """The number of the last firing of its alert that was told, itself aside."""
+        others = {key: record for key, record in self.records.items() if key != key_of(told)}.values()
+        pushed = [record.content for record in others if record.state in TOLD]
+        return max((one[1:3] for one in pushed if isinstance(one, Told) and one.name == told.name), default=(0, 0))
 
     def _why_not(self, notice: Notice) -> str | None:
         alert = self.alerts.alerts.get(self.name_of(notice.alert_id))

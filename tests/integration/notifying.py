@@ -1,19 +1,31 @@
-"""What tests of the notifier stand on: travellers with devices, notices, and a gateway to hold and to break."""
+"""What tests of the notifier stand on: travellers with devices, notices, a clock, a gateway to hold and to break."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, date, datetime
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import insert, select
+import msgspec
+from sqlalchemy import Row, insert, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from fleet.migrations import migrate
-from services.notifier.gateway import Outcome, Push, Verdict
+from services.notifier.deciding.policy import Rules
+from services.notifier.deciding.recording import Recorder
+from services.notifier.deciding.ruling import Ruling
+from services.notifier.gateway import Gateway, Outcome, Push, Verdict
 from services.notifier.handler import NotificationHandler
+from services.notifier.releasing import Releases
+from services.notifier.telling.sending import Sender
+from services.notifier.vetting.vetting import Vetting
+from shared.broker import Broker
 from shared.databases import open_engine
 from shared.deliveries import Context, Delivery, Settlement
+from shared.failpoints import Failpoints
+from shared.fakes import FakeBroker
 from shared.messages.notifications import (
     JSON,
     Expiry,
@@ -24,13 +36,15 @@ from shared.messages.notifications import (
     expiry_id,
     notification_id,
 )
-from shared.schema.accounts import devices, notifications, users
+from shared.schema.accounts import devices, notifications, preferences, users
+from shared.topology import Lane
 from tests.development_rates import RATES
 from tests.private_servers import Servers
 
 NOW = datetime(2026, 10, 1, 23, 59, tzinfo=UTC)
 DAY = date(2026, 12, 11)
 SENT = Outcome(Verdict.SENT)
+FREELY = Rules(cooldown=timedelta(0), caps=False)  # where a test is not about them
 
 FARE = Fare(
     origin="BCN",
@@ -59,8 +73,8 @@ class Gatekeeper:
 
     @property
     def told(self) -> list[UUID]:
-        """The ids of the notices that it pushed, in order."""
-        return [push.notice.id for push in self.pushes]
+        """The ids of what it pushed, in order; a digest has that of the notification that leads it."""
+        return [push.told.id for push in self.pushes]
 
     async def send(self, pushes: Sequence[Push]) -> Sequence[Outcome]:
         self.entered.set()
@@ -73,6 +87,58 @@ class Gatekeeper:
 
     async def close(self) -> None:
         """Nothing is open."""
+
+
+class Clock:
+    """Tells the instant that a test has come to."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+class NothingToWithhold(Vetting):
+    """A vetting that lets everything through: what goes out is then for policy and gateway to say."""
+
+    def __init__(self) -> None:
+        """No alert and no board is asked."""
+
+    async def withhold(self, notices: Collection[Notice]) -> dict[UUID, Ruling]:  # noqa: ARG002  # as said above
+        return {}
+
+
+@dataclass
+class Notifier:
+    """A notifier's parts, of which a test may exchange some."""
+
+    accounts: AsyncEngine
+    gateway: Gateway
+    clock: Callable[[], datetime] = lambda: NOW
+    vetting: Vetting = field(default_factory=NothingToWithhold)
+    broker: Broker = field(default_factory=FakeBroker)
+    rules: Rules = FREELY
+    failpoints: Failpoints = field(default_factory=lambda: Failpoints(None))
+
+    def handler(self, lane: Lane = Lane.STANDARD) -> NotificationHandler:
+        """What works on a lane."""
+        return NotificationHandler(lane, self.vetting, self.recorder, self.sender, self.failpoints)
+
+    @property
+    def recorder(self) -> Recorder:
+        """What decides."""
+        return Recorder(self.accounts, self.broker, self.rules, self.clock, self.failpoints)
+
+    @property
+    def sender(self) -> Sender:
+        """What sends."""
+        return Sender(self.accounts, self.gateway, self.clock, self.failpoints)
+
+    @property
+    def releases(self) -> Releases:
+        """What lets go of what is held."""
+        return Releases(self.accounts, self.broker, self.clock, self.failpoints)
 
 
 class NoBroker:
@@ -97,8 +163,10 @@ async def migrated_accounts(servers: Servers) -> AsyncIterator[AsyncEngine]:
     await engine.dispose()
 
 
-async def traveller(accounts: AsyncEngine, *tokens: str, fids: Sequence[str] = ()) -> UUID:
-    """Register a traveller with a device for each token and each installation id."""
+async def traveller(
+    accounts: AsyncEngine, *tokens: str, fids: Sequence[str] = (), wishes: Mapping[str, object] | None = None
+) -> UUID:
+    """Register a traveller with a device for each token and each installation id, and with preferences."""
     user = uuid4()
     facts = {"user_id": user, "platform": "ios", "locale": "de", "time_zone": "UTC"}
     addresses = [("token", token) for token in tokens] + [("fid", fid) for fid in fids]
@@ -106,6 +174,8 @@ async def traveller(accounts: AsyncEngine, *tokens: str, fids: Sequence[str] = (
         await connection.execute(insert(users).values(id=user, email=f"{user}@example.org", password_hash="-"))
         for kind, address in addresses:
             await connection.execute(insert(devices).values({"id": uuid4(), kind: f"{address}-{user}"} | facts))
+        if wishes is not None:
+            await connection.execute(insert(preferences).values({"user_id": user, **wishes}))
     return user
 
 
@@ -123,6 +193,18 @@ def fired(user: UUID, *, at: datetime = NOW, fare: Fare = FARE, route: str = "BC
         previous_price=10999,
         reference_price=8999,
         armed_price=9000,
+    )
+
+
+def deeper(notice: Notification, price: int) -> Notification:
+    """The next firing of its alert, at another price."""
+    return msgspec.structs.replace(
+        notice,
+        id=notification_id(notice.alert_id, notice.revision, notice.fire_seq + 1, f"{notice.fare}", price),
+        fire_seq=notice.fire_seq + 1,
+        fare=msgspec.structs.replace(notice.fare, price=price),
+        reference_price=price,
+        armed_price=price,
     )
 
 
@@ -153,6 +235,12 @@ async def handle(handler: NotificationHandler, *notices: Notice) -> Sequence[Set
 async def handle_messages(handler: NotificationHandler, *messages: Sequence[Notice]) -> Sequence[Settlement]:
     """Let messages be handled in one call."""
     return await handler.handle([delivery(encode(notices)) for notices in messages])
+
+
+async def row(accounts: AsyncEngine, notice: Notice) -> Row[Any]:
+    """All that is written of a notice."""
+    async with accounts.connect() as connection:
+        return (await connection.execute(select(notifications).where(notifications.c.id == notice.id))).one()
 
 
 async def recorded(accounts: AsyncEngine, *notices: Notice) -> list[tuple[str, str | None]]:

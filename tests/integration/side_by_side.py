@@ -307,14 +307,15 @@ class SideBySide:
 
     def _notified(self, message: Message, handled: Handled, failpoint: str) -> None:
         notices = notices_of(message)
-        self.notifier.record(notices)
-        if handled.crashed and failpoint == "notifier.recorded":
-            return
         waiting = notices_of(handled.again) if handled.reason == "map_moved" and handled.again else []
-        vetted = [notice for notice in notices if notice not in waiting]
-        self._same_requests(handled, self.notifier.unseen(vetted))
-        if not (handled.crashed and failpoint == "notifier.evaluations_confirmed"):
-            self.notifier.tell(vetted, marked=not (handled.crashed and failpoint == "notifier.sent"))
+        verdicts = self.notifier.judge([notice for notice in notices if notice not in waiting])
+        self._same_requests(handled, self.notifier.unseen(verdicts))
+        if handled.crashed and failpoint == "notifier.evaluations_confirmed":
+            return
+        self.notifier.park(waiting)
+        self.notifier.decide(verdicts)
+        if not (handled.crashed and failpoint == "notifier.recorded"):
+            self.notifier.push(verdicts, marked=not (handled.crashed and failpoint == "notifier.sent"))
 
     def _evaluation(self, name: str, command: Evaluation | None = None, *, fires: bool) -> Moves:
         undo = undo_of(command) if command else None

@@ -1,7 +1,7 @@
 """What a traveller sees of notifications and reports of them, over real databases and beside a real notifier."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,12 +13,12 @@ from httpx import Response
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.notifier.conclusion import Conclusion, State
-from services.notifier.store import NotificationStore
 from shared.databases import open_engine
+from shared.deliveries import Done, Settlement, Unfinished, Wait
 from shared.messages.notifications import Notice, Notification, encode_one
 from shared.schema.accounts import notifications
-from tests.integration.notifying import expired, fired
+from shared.topology import Lane
+from tests.integration.notifying import Gatekeeper, Notifier, expired, fired, handle
 from tests.integration.running_api import RunningApi, Traveller, running_api, settings_over, wish
 from tests.private_servers import Servers
 
@@ -376,21 +376,24 @@ def test_all_up_to_an_instant_are_marked_as_read_and_nothing_later(api: RunningA
 
 
 def test_a_receipt_for_what_is_being_sent_comes_again_and_is_not_lost(api: RunningApi) -> None:
-    traveller = api.traveller()
+    traveller = with_a_phone(api)
     in_hand, other = firing(traveller), firing(traveller)
-    record(api, in_hand, state="queued")
     record(api, other)
     receipts = [receipt(str(notice.id), "delivered") for notice in (in_hand, other)]
 
     async def sending() -> list[Response]:
-        async with accounts_of(api) as engine, NotificationStore(engine).claim([in_hand.id]) as claim:
-            assert claim.unsent == {in_hand.id}
+        gateway = Gatekeeper()
+        gateway.open.clear()
+        async with accounts_of(api) as engine:
+            handling = asyncio.create_task(handle(Notifier(engine, gateway, lambda: NOW).handler(), in_hand))
+            await gateway.entered.wait()
             answers = [
                 await asyncio.to_thread(traveller.post, f"{PATH}/receipts", {"receipts": receipts}),
                 await asyncio.to_thread(traveller.post, f"{PATH}/{in_hand.id}/read", None),
                 await asyncio.to_thread(traveller.post, f"{PATH}/read-all", {"until": NOW.isoformat()}),
             ]
-            await claim.mark({in_hand.id: Conclusion(State.SENT)})
+            gateway.open.set()
+            assert await handling == [Done()]
         return answers
 
     answers = asyncio.run(sending())
@@ -402,35 +405,75 @@ def test_a_receipt_for_what_is_being_sent_comes_again_and_is_not_lost(api: Runni
     assert seen(traveller, str(in_hand.id))["state"] == "delivered"
 
 
-def test_what_a_crash_left_queued_is_not_pushed_again_once_it_was_delivered(api: RunningApi) -> None:
-    traveller = api.traveller()
+@pytest.mark.parametrize("state", ["queued", "sending"])
+def test_what_a_crash_left_is_not_pushed_again_once_it_was_delivered(api: RunningApi, state: str) -> None:
+    traveller = with_a_phone(api)
     notice = firing(traveller)
-    record(api, notice, state="queued")
+    record(api, notice, state=state)
     report(traveller, receipt(str(notice.id), "delivered"))
+    gateway = Gatekeeper()
 
-    async def again() -> bool:
-        async with accounts_of(api) as engine, NotificationStore(engine).claim([notice.id]) as claim:
-            return bool(claim.unsent)
+    async def again() -> Sequence[Settlement]:
+        async with accounts_of(api) as engine:
+            return await handle(Notifier(engine, gateway, lambda: NOW).handler(), notice)
 
-    assert not asyncio.run(again())
+    assert asyncio.run(again()) == [Done()]
+    assert gateway.pushes == []
     assert seen(traveller, str(notice.id))["state"] == "delivered"
 
 
 @pytest.mark.parametrize("event", ["delivered", "opened"])
-@pytest.mark.parametrize("conclusion", [Conclusion(State.SENT), Conclusion(State.FAILED, "unregistered")])
-def test_what_the_notifier_writes_down_late_does_not_hide_a_receipt(
-    api: RunningApi, event: str, conclusion: Conclusion
-) -> None:
-    traveller = api.traveller()
+def test_what_is_reported_after_it_was_decided_on_is_not_sent_and_not_hidden(api: RunningApi, event: str) -> None:
+    """A notifier that died had sent it; the next one has decided to send it again."""
+    traveller = with_a_phone(api)
     notice = firing(traveller)
-    record(api, notice, state="sending")
-    report(traveller, receipt(str(notice.id), event))
+    gateway = Gatekeeper()
 
-    async def mark() -> None:
-        async with accounts_of(api) as engine, NotificationStore(engine).claim([notice.id]) as claim:
-            await claim.mark({notice.id: conclusion})
+    async def decided_and_reported() -> Mapping[UUID, Unfinished]:
+        async with accounts_of(api) as engine:
+            notifier = Notifier(engine, gateway, lambda: NOW)
+            recorded = await notifier.recorder.record(Lane.STANDARD, {notice.id: notice}, {})
+            await asyncio.to_thread(report, traveller, receipt(str(notice.id), event))
+            return await notifier.sender.send(Lane.STANDARD, recorded)
 
-    asyncio.run(mark())
+    assert asyncio.run(decided_and_reported()) == {notice.id: Wait("in_hand_elsewhere", 5)}
+    assert gateway.pushes == []
     notification = seen(traveller, str(notice.id))
     assert (notification["state"], notification["reason"]) == (event, None)
-    assert bool(notification["sent_at"]) == (conclusion.state is State.SENT)
+
+
+def test_a_digest_is_delivered_and_opened_with_all_that_it_told(api: RunningApi) -> None:
+    traveller, stranger = api.traveller(), api.traveller()
+    leading, other, alone = (firing(traveller) for _ in range(3))
+    record(api, leading, other, told_with=leading.id)
+    record(api, alone)
+    record(api, of_stranger := firing(stranger), told_with=leading.id)
+    receipts = [receipt(str(leading.id), "delivered", 1), receipt(str(leading.id), "opened", 2)]
+    assert report(traveller, *receipts, receipt(str(leading.id), "read", 3)) == {
+        "applied": 3,
+        "ignored": 0,
+        "refused": [],
+    }
+    of_leading, of_other = seen(traveller, str(leading.id)), seen(traveller, str(other.id))
+    assert [of_leading[key] for key in ("state", "delivered_at", "opened_at")] == [
+        of_other[key] for key in ("state", "delivered_at", "opened_at")
+    ]
+    assert of_other["state"] == "opened"
+    assert (utc(of_leading["read_at"]), of_other["read_at"]) == (EARLIER + timedelta(minutes=3), None)
+    assert seen(traveller, str(alone.id))["state"] == seen(stranger, str(of_stranger.id))["state"] == "sent"
+
+
+def test_what_a_digest_told_may_be_reported_by_itself_too(api: RunningApi) -> None:
+    traveller = api.traveller()
+    leading, other = firing(traveller), firing(traveller)
+    record(api, leading, other, told_with=leading.id)
+    report(traveller, receipt(str(other.id), "opened", 1), receipt(str(leading.id), "delivered", 2))
+    of_leading, of_other = seen(traveller, str(leading.id)), seen(traveller, str(other.id))
+    assert (of_leading["state"], of_other["state"]) == ("delivered", "opened")
+    assert utc(of_other["delivered_at"]) == EARLIER + timedelta(minutes=1)
+
+
+def with_a_phone(api: RunningApi) -> Traveller:
+    traveller = api.traveller()
+    assert traveller.post("/api/devices", {"token": f"phone-{traveller.id}", "platform": "ios"}).status_code == 201
+    return traveller

@@ -2,35 +2,32 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Collection, Sequence
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import msgspec
 import pytest
 from prometheus_client import REGISTRY
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.notifier.app import BATCH_SIZE
-from services.notifier.conclusion import Conclusion
 from services.notifier.gateway import Gateway, Outcome, Push, Verdict
-from services.notifier.handler import NotificationHandler
+from services.notifier.handler import NOTICES_AT_ONCE, NotificationHandler
 from services.notifier.push_log import PushLog
-from services.notifier.store import NotificationStore
-from services.notifier.vetting import Vetting
 from shared.databases import open_engine
-from shared.deliveries import DeadLetter, Done, Retry
+from shared.deliveries import DeadLetter, Done, Retry, Wait
 from shared.errors import UnavailableError
-from shared.failpoints import Failpoints
-from shared.fakes import FakeBroker
 from shared.messages.notifications import JSON, MAX_NOTICES, Notice, encode, encode_one
-from shared.schema.accounts import devices
+from shared.schema.accounts import devices, users
+from shared.topology import Lane
 from tests.integration.notifying import (
     NOW,
     SENT,
+    Clock,
     Gatekeeper,
+    Notifier,
     delivery,
     expired,
     fired,
@@ -45,25 +42,18 @@ from tests.private_servers import Servers
 AFTER_MIDNIGHT = datetime(2026, 10, 2, 0, 1, tzinfo=UTC)
 
 
-class NothingToWithhold(Vetting):
-    """A vetting that lets everything through: the tests here are about what goes out."""
-
-    def __init__(self) -> None:
-        """No alert and no board is asked."""
-
-    async def withhold(self, notices: Collection[Notice]) -> dict[UUID, Conclusion]:  # noqa: ARG002  # as said above
-        return {}
+BUSY = Outcome(Verdict.TRANSIENT, "quota_exceeded", retry_after=60)
 
 
 class Choking(Gatekeeper):
-    """A gateway that breaks on one notice, before it sends any of the call."""
+    """A gateway that breaks on some notices, before it sends any of the call."""
 
-    def __init__(self, bad: Notice) -> None:
+    def __init__(self, *bad: Notice) -> None:
         super().__init__()
-        self.bad = bad
+        self.bad = {notice.id for notice in bad}
 
     async def send(self, pushes: Sequence[Push]) -> Sequence[Outcome]:
-        if self.bad.id in [push.notice.id for push in pushes]:
+        if self.bad & {push.told.id for push in pushes}:
             raise RuntimeError("nobody foresaw this notice")
         return await super().send(pushes)
 
@@ -75,9 +65,11 @@ async def accounts(servers: Servers) -> AsyncIterator[AsyncEngine]:
 
 
 def notifier(accounts: AsyncEngine, gateway: Gateway) -> NotificationHandler:
-    return NotificationHandler(
-        NotificationStore(accounts), NothingToWithhold(), FakeBroker(), gateway, Failpoints(None)
-    )
+    return Notifier(accounts, gateway).handler()
+
+
+def sample(name: str, labels: dict[str, str]) -> float:
+    return REGISTRY.get_sample_value(name, labels) or 0
 
 
 async def retired(accounts: AsyncEngine, user: UUID) -> dict[str, str | None]:
@@ -97,7 +89,7 @@ async def test_each_device_gets_one_push_in_the_words_of_its_locale(accounts: As
     notification = fired(await traveller(accounts, "phone", "tablet"))
     assert await handle(notifier(accounts, gateway), notification) == [Done()]
     assert len({push.device.address for push in gateway.pushes}) == len(gateway.pushes) == 2
-    assert {push.text.title for push in gateway.pushes} == {"Barcelona → Budapest from 89,99\xa0€"}
+    assert {push.text.title for push in gateway.pushes} == {"Barcelona → Budapest ab 89,99\xa0€"}
     assert await recorded(accounts, notification) == [("sent", None)]
 
 
@@ -141,9 +133,8 @@ async def test_what_a_crash_left_between_recording_and_marking_is_sent_again(acc
     gateway = Gatekeeper()
     gateway.crashes = True
     notification = fired(await traveller(accounts, "phone"))
-    with pytest.raises(RuntimeError):
-        await handle(notifier(accounts, gateway), notification)
-    assert await recorded(accounts, notification) == [("queued", None)]
+    assert await handle(notifier(accounts, gateway), notification) == [Retry("unexpected_RuntimeError")]
+    assert await recorded(accounts, notification) == [("sending", None)]
     gateway.crashes = False
     assert await handle(notifier(accounts, gateway), notification) == [Done()]
     assert await recorded(accounts, notification) == [("sent", None)]
@@ -159,7 +150,7 @@ async def test_of_two_notifiers_with_one_notification_one_sends_and_the_other_co
     shared_one, own = fired(user), fired(user)
     first = asyncio.create_task(handle(notifier(accounts, slow), shared_one))
     await slow.entered.wait()
-    assert await handle(notifier(accounts, quick), shared_one, own) == [Retry("in_hand_elsewhere"), Done()]
+    assert await handle(notifier(accounts, quick), shared_one, own) == [Wait("in_hand_elsewhere", 5), Done()]
     assert quick.told == [own.id]
     slow.open.set()
     assert await first == [Done()]
@@ -178,10 +169,25 @@ async def test_many_notifiers_at_once_send_each_notification_once(accounts: Asyn
 
 async def test_a_traveller_without_devices_leaves_a_reason(accounts: AsyncEngine) -> None:
     gateway = Gatekeeper()
-    no_device, gone = fired(await traveller(accounts)), fired(uuid4())
-    assert await handle(notifier(accounts, gateway), no_device, gone) == [Done(), Done()]
-    assert await recorded(accounts, no_device, gone) == [("failed", "no_device")] * 2
+    notification = fired(await traveller(accounts))
+    assert await handle(notifier(accounts, gateway), notification) == [Done()]
+    assert await recorded(accounts, notification) == [("failed", "no_device")]
     assert gateway.pushes == []
+
+
+async def test_of_travellers_who_are_gone_or_leaving_nothing_is_kept_and_nothing_told(accounts: AsyncEngine) -> None:
+    gateway = Gatekeeper()
+    leaving, staying = await traveller(accounts, "phone"), await traveller(accounts, "phone")
+    async with accounts.begin() as connection:
+        mark = update(users).where(users.c.id == leaving)
+        await connection.execute(mark.values(deleting_at=NOW, email=None, password_hash=None))
+    notices = [fired(uuid4()), fired(leaving), fired(staying)]
+    labels = {"outcome": "dropped", "reason": "user_gone"}
+    before = sample("farelark_notifications_kept_back_total", labels)
+    assert await handle_messages(notifier(accounts, gateway), notices) == [Done()]
+    assert gateway.told == [notices[2].id]
+    assert await recorded(accounts, *notices) == [("sent", None)]
+    assert sample("farelark_notifications_kept_back_total", labels) == before + 2
 
 
 async def test_a_dead_token_is_retired_with_its_reason_and_never_used_again(accounts: AsyncEngine) -> None:
@@ -216,16 +222,6 @@ async def test_many_notifiers_at_once_may_find_the_same_devices_dead(accounts: A
     assert [await retired(accounts, owner) for owner in owners] == [{"phone": "unregistered"}] * 30
 
 
-async def test_a_push_that_failed_for_now_is_retried_with_its_notification(accounts: AsyncEngine) -> None:
-    gateway = Gatekeeper(SENT, Outcome(Verdict.TRANSIENT, "quota_exceeded"))
-    notification = fired(await traveller(accounts, "phone", "tablet"))
-    assert await handle(notifier(accounts, gateway), notification) == [Retry("quota_exceeded")]
-    assert await recorded(accounts, notification) == [("queued", "quota_exceeded")]
-    gateway.outcomes = ()
-    assert await handle(notifier(accounts, gateway), notification) == [Done()]
-    assert await recorded(accounts, notification) == [("sent", None)]
-
-
 async def test_a_gateway_that_refuses_us_stops_the_work_but_what_went_out_is_marked(accounts: AsyncEngine) -> None:
     gateway = Gatekeeper(SENT, Outcome(Verdict.REFUSED, "unauthenticated"))
     went_out, refused = fired(await traveller(accounts, "phone")), fired(await traveller(accounts, "phone"))
@@ -253,16 +249,17 @@ async def test_an_unreadable_body_goes_to_the_dead_letters_and_the_rest_of_its_b
     assert len(gateway.pushes) == 1
 
 
-async def test_as_many_full_messages_as_one_call_takes_are_told_in_one_call_to_the_gateway(
-    accounts: AsyncEngine,
-) -> None:
+async def test_what_is_told_in_one_call_to_the_gateway_is_bounded(accounts: AsyncEngine) -> None:
     gateway = Gatekeeper()
-    user = await traveller(accounts, "phone")
-    messages = [[fired(user) for _ in range(MAX_NOTICES)] for _ in range(BATCH_SIZE)]
-    assert await handle_messages(notifier(accounts, gateway), *messages) == [Done()] * BATCH_SIZE
+    pair = await traveller(accounts, "phone"), await traveller(accounts, "phone")
+    full = [fired(user) for user in pair for _ in range(NOTICES_AT_ONCE // 2)]
+    one_more = fired(await traveller(accounts, "phone"))
+    assert await handle(notifier(accounts, gateway), *full) == [Done()] * NOTICES_AT_ONCE
     assert gateway.calls == 1
-    assert gateway.told == [notice.id for message in messages for notice in message]
-    assert len(gateway.told) == 500
+    assert gateway.told == [notice.id for notice in full]
+    again = [fired(notice.user_id) for notice in full]
+    assert await handle(notifier(accounts, gateway), *again, one_more) == [Done()] * (NOTICES_AT_ONCE + 1)
+    assert gateway.calls == 3
 
 
 async def test_a_notice_alone_as_older_alert_workers_send_it_is_told(accounts: AsyncEngine) -> None:
@@ -275,34 +272,34 @@ async def test_a_notice_alone_as_older_alert_workers_send_it_is_told(accounts: A
 async def test_an_invalid_notice_is_set_aside_and_counted_once_and_the_others_of_its_message_are_told(
     accounts: AsyncEngine,
 ) -> None:
-    gateway = Gatekeeper(SENT, Outcome(Verdict.TRANSIENT, "quota_exceeded"))
-    handler = notifier(accounts, gateway)
+    gateway, clock = Gatekeeper(SENT, BUSY), Clock(NOW)
+    handler = Notifier(accounts, gateway, clock).handler()
     user = await traveller(accounts, "phone")
     well, busy = fired(user), fired(user)
     body = b"[" + b",".join([encode_one(well), b'{"id": 1}', encode_one(busy)]) + b"]"
     labels = {"queue": "notifications.standard", "reason": "wrong_schema"}
-    before = REGISTRY.get_sample_value("farelark_set_aside_documents_total", labels) or 0
-    (settlement,) = await handler.handle([delivery(body)])
-    assert settlement == Retry("quota_exceeded", encode([busy]), JSON)
+    before = sample("farelark_set_aside_documents_total", labels)
+    assert await handler.handle([delivery(body)]) == [Wait("quota_exceeded", 60, encode([busy]), JSON)]
     gateway.outcomes = ()
+    clock.now += timedelta(seconds=60)
     assert await handle(handler, busy) == [Done()]
     assert gateway.told == [well.id, busy.id, busy.id]
-    assert REGISTRY.get_sample_value("farelark_set_aside_documents_total", labels) == before + 1
+    assert sample("farelark_set_aside_documents_total", labels) == before + 1
 
 
 async def test_of_a_message_only_what_is_not_told_yet_comes_again(accounts: AsyncEngine) -> None:
-    busy = Outcome(Verdict.TRANSIENT, "quota_exceeded")
-    gateway = Gatekeeper(SENT, busy, SENT, busy)
-    handler = notifier(accounts, gateway)
+    gateway, clock = Gatekeeper(SENT, BUSY, SENT, BUSY), Clock(NOW)
+    handler = Notifier(accounts, gateway, clock).handler()
     user = await traveller(accounts, "phone")
     one, two, three, four = notices = [fired(user) for _ in range(4)]
     # The second is in both messages: pushed once, it comes again with each.
     assert await handle_messages(handler, [one, two], [two, three, four]) == [
-        Retry("quota_exceeded", encode([two]), JSON),
-        Retry("quota_exceeded", encode([two, four]), JSON),
+        Wait("quota_exceeded", 60, encode([two]), JSON),
+        Wait("quota_exceeded", 60, encode([two, four]), JSON),
     ]
     assert gateway.told == [one.id, two.id, three.id, four.id]
     gateway.outcomes = ()
+    clock.now += timedelta(seconds=60)
     assert await handle_messages(handler, [two], [two, four]) == [Done(), Done()]
     assert gateway.told[4:] == [two.id, four.id]
     assert await recorded(accounts, *notices) == [("sent", None)] * 4
@@ -316,7 +313,19 @@ async def test_a_notice_that_breaks_the_handler_takes_none_of_its_message_with_i
         Retry("unexpected_RuntimeError", encode([bad]), JSON),
         Done(),
     ]
-    assert await recorded(accounts, one, bad, other) == [("sent", None), ("queued", None), ("sent", None)]
+    assert await recorded(accounts, one, bad, other) == [("sent", None), ("sending", None), ("sent", None)]
+
+
+async def test_a_digest_that_breaks_the_handler_comes_again_whole_and_takes_no_other_with_it(
+    accounts: AsyncEngine,
+) -> None:
+    unlucky, other = await traveller(accounts, "phone"), await traveller(accounts, "phone")
+    broken, well = [fired(unlucky), fired(unlucky)], [fired(other), fired(other)]
+    gateway = Choking(*broken)
+    digests = Notifier(accounts, gateway).handler(Lane.DIGEST)
+    assert await handle_messages(digests, broken, well) == [Retry("unexpected_RuntimeError"), Done()]
+    assert [push.told.user_id for push in gateway.pushes] == [other]
+    assert await recorded(accounts, *broken, *well) == [("sending", None)] * 2 + [("sent", None)] * 2
 
 
 async def test_a_database_that_is_away_keeps_the_batch_in_hand() -> None:
@@ -342,8 +351,8 @@ async def test_the_push_log_tells_what_was_sent_to_whom_and_keeps_the_token_to_i
         "notification_id": str(notification.id),
         "alert_id": str(notification.alert_id),
         "user_id": str(user),
-        "title": "Barcelona → Budapest from 89,99\xa0€",
-        "body": "Was 109,99\xa0€, now 89,99\xa0€ (-18\xa0%) on Fr., 11. Dez., non-stop.",
+        "title": "Barcelona → Budapest ab 89,99\xa0€",
+        "body": "Vorher 109,99\xa0€, jetzt 89,99\xa0€ (-18\xa0%) am Fr., 11. Dez., nonstop.",
         "price": 8999,
         "currency": "EUR",
         "fare": "BCN-BUD:2026-12-11:@:economy:0:EUR",
@@ -364,8 +373,8 @@ async def test_the_push_log_tells_of_an_expiry_without_a_fare(accounts: AsyncEng
         "notification_id": str(notice.id),
         "alert_id": str(notice.alert_id),
         "user_id": str(notice.user_id),
-        "title": "Your alert Barcelona → Budapest has ended",
-        "body": "The departures it watched, 18.–30. Sept., are over.",  # noqa: RUF001  # German has a dash there
+        "title": "Dein Preisalarm Barcelona → Budapest ist beendet",
+        "body": "Die beobachteten Abflugtage, 18.–30. Sept., sind vorbei.",  # noqa: RUF001  # German has a dash there
         "sent_at": "2026-10-01T23:59:00Z",
     }
 
@@ -396,4 +405,4 @@ async def test_a_push_log_that_cannot_be_written_keeps_the_batch_in_hand(account
     notification = fired(await traveller(accounts, "phone"))
     with pytest.raises(UnavailableError, match="push_log"):
         await handle(notifier(accounts, log), notification)
-    assert await recorded(accounts, notification) == [("queued", None)]
+    assert await recorded(accounts, notification) == [("sending", None)]

@@ -13,15 +13,14 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from fleet.servers.ports import free_ports
-from services.notifier.alerts import AlertReader
-from services.notifier.boards import FareReader
 from services.notifier.handler import NotificationHandler
-from services.notifier.store import NotificationStore
-from services.notifier.vetting import Vetting
+from services.notifier.vetting.alerts import AlertReader
+from services.notifier.vetting.boards import FareReader
+from services.notifier.vetting.vetting import Vetting
 from shared.broker import Broker
 from shared.databases import open_engine
 from shared.deliveries import Done, Park, Retry
-from shared.errors import TransientError, UnavailableError
+from shared.errors import UnavailableError
 from shared.failpoints import Failpoints
 from shared.fakes import FakeBroker
 from shared.fare_boards import layout
@@ -38,7 +37,9 @@ from tests.integration.crashing import CrashError, Crashing
 from tests.integration.notifying import (
     DAY,
     FARE,
+    NOW,
     Gatekeeper,
+    Notifier,
     expired,
     fired,
     handle,
@@ -68,10 +69,9 @@ class World:
 
     @property
     def notifier(self) -> NotificationHandler:
-        vetting = Vetting(AlertReader(self.shards), FareReader(self.boards))
-        return NotificationHandler(
-            NotificationStore(self.accounts), vetting, self.broker, self.gateway, self.failpoints
-        )
+        vetting = Vetting(AlertReader(self.shards), FareReader(self.boards), lambda: NOW)
+        parts = Notifier(self.accounts, self.gateway, vetting=vetting, broker=self.broker, failpoints=self.failpoints)
+        return parts.handler()
 
     @property
     def undone(self) -> list[Evaluation]:
@@ -254,7 +254,6 @@ async def test_a_board_that_is_behind_or_speaks_of_other_fares_stops_nothing(wor
     [
         changed(origin="QQQ"),
         changed(destination="QQQ"),
-        changed(departure_date=date(1969, 12, 31)),
         changed(departure_date=date(2149, 6, 7)),
         changed(return_date=date(2149, 6, 7)),
     ],
@@ -263,6 +262,14 @@ async def test_a_fare_that_no_board_can_hold_is_told(world: World, fare: Fare) -
     notice = await world.fired(fare)
     assert await handle(world.notifier, notice) == [Done()]
     assert world.gateway.told == [notice.id]
+
+
+@pytest.mark.parametrize("departure", [NOW.date() - timedelta(days=1), date(1969, 12, 31)])
+async def test_a_fare_whose_day_is_over_is_not_told_and_its_alert_stays_fired(world: World, departure: date) -> None:
+    notice = await world.fired(changed(departure_date=departure))
+    assert await handle(world.notifier, notice) == [Done()]
+    assert await recorded(world.accounts, notice) == [("dropped", "fare_departed")]
+    assert (world.gateway.told, world.undone) == ([], [])
 
 
 async def test_the_end_of_an_alert_is_told_whether_or_not_it_is_committed_yet(world: World) -> None:
@@ -307,7 +314,7 @@ async def test_after_a_crash_between_asking_and_marking_the_alert_is_asked_for_a
     with pytest.raises(CrashError):
         await handle(world.notifier, notice)
     assert world.undone == [undoing(notice)]
-    assert await recorded(world.accounts, notice) == [("queued", None)]
+    assert await recorded(world.accounts, notice) == []
     world.failpoints = Failpoints(None)
     assert await handle(world.notifier, notice) == [Done()]
     assert world.undone == [undoing(notice)] * 2
@@ -322,7 +329,7 @@ async def test_nothing_is_dropped_before_its_evaluation_is_safe(world: World) ->
     with pytest.raises(UnavailableError, match="rabbitmq"):
         await handle(world.notifier, paused, well)
     assert world.gateway.told == []
-    assert await recorded(world.accounts, paused, well) == [("queued", None)] * 2
+    assert await recorded(world.accounts, paused, well) == []
 
 
 async def test_the_evaluations_of_a_batch_travel_in_messages_of_bounded_length(world: World) -> None:
@@ -390,14 +397,13 @@ async def test_while_redis_is_away_the_batch_waits(world: World) -> None:
     with pytest.raises(UnavailableError, match="redis"):
         await handle(world.notifier, notice)
     assert world.gateway.told == []
-    assert await recorded(world.accounts, notice) == [("queued", None)]
+    assert await recorded(world.accounts, notice) == []
 
 
 async def test_a_board_of_a_newer_version_fails_for_now(world: World, redis: Redis) -> None:
     notice = await world.fired()
     await redis.set(board_of(notice.fare), b"\xff" * 16)
-    with pytest.raises(TransientError, match="board_unreadable"):
-        await handle(world.notifier, notice)
+    assert await handle(world.notifier, notice) == [Retry("board_unreadable")]
     assert world.gateway.told == []
 
 
@@ -406,7 +412,7 @@ async def test_a_board_of_a_newer_version_holds_up_its_own_notices_only(world: W
     await redis.set(board_of(newer.fare), b"\xff" * 16)
     assert await handle_messages(world.notifier, [newer, well]) == [Retry("board_unreadable", encode([newer]), JSON)]
     assert world.gateway.told == [well.id]
-    assert await recorded(world.accounts, newer, well) == [("queued", None), ("sent", None)]
+    assert await recorded(world.accounts, newer, well) == [("sent", None)]
 
 
 async def test_vetting_changes_no_alert(world: World) -> None:

@@ -52,7 +52,9 @@ def test_no_boards_are_no_rows() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [b"\x02" + value_of(1)[1:], value_of(1)[:-1], value_of(1) + b"x", bytes([FORMAT]), b"{}", b"OK"]
+    "value",
+    [b"\x02" + value_of(1)[1:], value_of(1)[:-1], value_of(1) + b"x", bytes([FORMAT]), b"{}", b"OK"],
+    ids=["of another format", "cut short", "too long", "a format alone", "JSON", "a word"],
 )
 def test_what_is_no_board_is_refused(value: bytes) -> None:
     with pytest.raises(BoardFormatError, match=f"format {value[0]} with {len(value)} bytes"):

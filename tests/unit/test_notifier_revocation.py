@@ -1,11 +1,11 @@
 """Whether a notice still holds."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
 import pytest
 
-from services.notifier.revocation import UNSEEN, Alert, Listing, Revocation, by_alert, by_fare
+from services.notifier.vetting.revocation import UNSEEN, Alert, Listing, Revocation, by_alert, by_fare
 from shared.messages.notifications import Expiry, Fare, Notification
 
 OBSERVED = datetime(2026, 10, 1, 6, 0, 0, 123_456, tzinfo=UTC)
@@ -77,7 +77,19 @@ def test_an_alert_revokes_what_it_no_longer_stands_for(
 def test_a_fare_is_gone_once_it_was_seen_later_at_a_higher_price(
     listing: Listing | None, revocation: Revocation | None
 ) -> None:
-    assert revocation == by_fare(FARE, listing)
+    assert revocation == by_fare(FARE, listing, OBSERVED)
+
+
+@pytest.mark.parametrize(
+    ("now", "revocation"),
+    [
+        (datetime.combine(FARE.departure_date, time(23, 59), UTC), None),
+        (datetime.combine(FARE.departure_date + timedelta(days=1), time(11, 59), UTC), None),
+        (datetime.combine(FARE.departure_date + timedelta(days=1), time(12), UTC), Revocation.FARE_DEPARTED),
+    ],
+)
+def test_a_fare_is_for_nobody_once_its_day_is_over_everywhere(now: datetime, revocation: Revocation | None) -> None:
+    assert revocation == by_fare(FARE, None, now)
 
 
 def test_the_instant_of_the_tests_is_what_a_board_holds_of_it() -> None:

@@ -3,10 +3,8 @@
 from datetime import UTC, date, datetime
 from uuid import UUID
 
-import pytest
-
-from services.notifier.settling import settle
-from shared.deliveries import Done, Park, Retry
+from services.notifier.telling.settling import settle
+from shared.deliveries import DeadLetter, Done, Park, Retry, Several, Unfinished, Wait
 from shared.messages.notifications import JSON, Decoded, Expiry, encode
 
 FIRST, SECOND, THIRD = NOTICES = [
@@ -24,28 +22,53 @@ FIRST, SECOND, THIRD = NOTICES = [
 ]
 MESSAGE = Decoded(NOTICES, {})
 STRANGER = UUID(int=7)
+BUSY = Wait("quota_exceeded", 60)
 
 
 def test_a_message_is_done_when_all_its_notices_are() -> None:
-    assert settle(MESSAGE, {}) == settle(MESSAGE, {STRANGER: "shard_unavailable"}) == Done()
+    assert settle(MESSAGE, {}) == settle(MESSAGE, {STRANGER: Park("shard_unavailable")}) == Done()
 
 
 def test_only_what_is_unfinished_comes_again_in_its_order() -> None:
-    unfinished = {THIRD.id: "quota_exceeded", FIRST.id: "in_hand_elsewhere", STRANGER: "shard_unavailable"}
-    assert settle(MESSAGE, unfinished) == Retry("in_hand_elsewhere", encode([FIRST, THIRD]), JSON)
+    unfinished: dict[UUID, Unfinished] = {THIRD.id: BUSY, FIRST.id: BUSY, STRANGER: Park("shard_unavailable")}
+    assert settle(MESSAGE, unfinished) == Wait("quota_exceeded", 60, encode([FIRST, THIRD]), JSON)
 
 
-@pytest.mark.parametrize("reason", ["shard_unavailable", "map_moved"])
-def test_while_one_waits_for_its_shard_no_try_of_the_others_counts(reason: str) -> None:
-    unfinished = {FIRST.id: "quota_exceeded", SECOND.id: reason}
-    assert settle(MESSAGE, unfinished) == Park(reason, encode([FIRST, SECOND]), JSON)
+def test_what_has_different_fates_is_settled_apart() -> None:
+    unfinished: dict[UUID, Unfinished] = {
+        FIRST.id: BUSY,
+        SECOND.id: Park("shard_unavailable"),
+        THIRD.id: DeadLetter("invalid_argument"),
+    }
+    assert settle(MESSAGE, unfinished) == Several(
+        (
+            Wait("quota_exceeded", 60, encode([FIRST]), JSON),
+            Park("shard_unavailable", encode([SECOND]), JSON),
+            DeadLetter("invalid_argument", encode([THIRD]), JSON),
+        )
+    )
+
+
+def test_what_has_one_fate_for_different_reasons_is_settled_apart_too() -> None:
+    unfinished: dict[UUID, Unfinished] = {FIRST.id: BUSY, THIRD.id: Wait("in_hand_elsewhere", 5)}
+    assert settle(MESSAGE, unfinished) == Several(
+        (
+            Wait("quota_exceeded", 60, encode([FIRST]), JSON),
+            Wait("in_hand_elsewhere", 5, encode([THIRD]), JSON),
+        )
+    )
+
+
+def test_what_waits_for_one_reason_comes_together_when_the_last_of_it_may() -> None:
+    unfinished: dict[UUID, Unfinished] = {FIRST.id: BUSY, THIRD.id: Wait("quota_exceeded", 90)}
+    assert settle(MESSAGE, unfinished) == Wait("quota_exceeded", 90, encode([FIRST, THIRD]), JSON)
 
 
 def test_a_message_of_which_nothing_is_done_comes_again_as_its_sender_wrote_it() -> None:
-    assert settle(MESSAGE, dict.fromkeys([FIRST.id, SECOND.id, THIRD.id], "quota_exceeded")) == Retry("quota_exceeded")
-    assert settle(Decoded([FIRST], {}), {FIRST.id: "map_moved"}) == Park("map_moved")
+    assert settle(MESSAGE, dict.fromkeys([FIRST.id, SECOND.id, THIRD.id], BUSY)) == BUSY
+    assert settle(Decoded([FIRST], {}), {FIRST.id: Retry("board_unreadable")}) == Retry("board_unreadable")
 
 
 def test_what_was_set_aside_does_not_come_again_to_be_counted_twice() -> None:
     message = Decoded([FIRST], {"wrong_schema": 1})
-    assert settle(message, {FIRST.id: "quota_exceeded"}) == Retry("quota_exceeded", encode([FIRST]), JSON)
+    assert settle(message, {FIRST.id: BUSY}) == Wait("quota_exceeded", 60, encode([FIRST]), JSON)

@@ -6,11 +6,11 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from services.notifier import rendering
-from services.notifier.rendering import MAX_BODY_CHARACTERS, MAX_TITLE_CHARACTERS, render
-from shared.messages.notifications import Expiry, Fare, Notification
+from services.notifier.rendering import rendering
+from services.notifier.rendering.rendering import MAX_TITLE_CHARACTERS, Text, render
+from shared.messages.notifications import BIGGEST_INT64, Expiry, Fare, Notification
 
-EN_DASH, FULL_WIDTH_TILDE = 0x2013, 0xFF5E
+EN_DASH, FULL_WIDTH_TILDE, APOSTROPHE = 0x2013, 0xFF5E, 0x2019
 
 FARE = Fare(
     origin="BCN",
@@ -53,17 +53,27 @@ def notification(previous_price: int | None = 10999, **fare: object) -> Notifica
         ),
         (
             "de_DE",
-            "Barcelona → Budapest from 89,99\xa0€",
-            "Was 109,99\xa0€, now 89,99\xa0€ (-18\xa0%) on Fr., 11. Dez., W6 2376, 09:15, non-stop.",
+            "Barcelona → Budapest ab 89,99\xa0€",
+            "Vorher 109,99\xa0€, jetzt 89,99\xa0€ (-18\xa0%) am Fr., 11. Dez., W6 2376, 09:15, nonstop.",
+        ),
+        (
+            "es-MX",
+            "Barcelona → Budapest desde EUR89.99",
+            "Antes EUR109.99, ahora EUR89.99 (-18%) el vie 11 de dic, W6 2376, 9:15\u202fa.m., sin escalas.",
         ),
         (
             "fr",
-            "Barcelona → Budapest from 89,99\xa0€",
-            "Was 109,99\xa0€, now 89,99\xa0€ (-18\xa0%) on ven. 11 déc., W6 2376, 09:15, non-stop.",
+            "Barcelona → Budapest dès 89,99\xa0€",
+            "Avant 109,99\xa0€, maintenant 89,99\xa0€ (-18\xa0%) le ven. 11 déc., W6 2376, 09:15, sans escale.",
+        ),
+        (
+            "ja",
+            "Barcelona → Budapest from €89.99",
+            "Was €109.99, now €89.99 (-18%) on 12月11日(金), W6 2376, 9:15, non-stop.",
         ),
     ],
 )
-def test_money_and_dates_are_written_as_the_device_writes_them(locale: str, title: str, body: str) -> None:
+def test_a_device_is_told_in_its_language_and_its_way_with_money_and_dates(locale: str, title: str, body: str) -> None:
     text = render(notification(), locale)
     assert title == text.title
     assert body == text.body
@@ -110,16 +120,51 @@ def test_a_better_cabin_is_told() -> None:
     assert render(notification(cabin="premium_economy", stops=1), "en").body.endswith("1 stop, premium economy.")
 
 
+@pytest.mark.parametrize(
+    ("locale", "facts"),
+    [
+        ("en-GB", "on Fri 11 Dec, returning Sun, 3 Jan 2027, 1 stop, premium economy."),
+        ("de", "am Fr., 11. Dez., Rückflug am So., 3. Jan. 2027, 1 Stopp, Premium Economy."),
+        ("es", "el vie, 11 dic, vuelta el dom, 3 ene 2027, 1 escala, turista premium."),
+        ("fr", "le ven. 11 déc., retour le dim. 3 janv. 2027, 1 escale, premium économie."),
+    ],
+)
+def test_every_fact_is_told_in_the_language_of_the_device(locale: str, facts: str) -> None:
+    unknown = {"carrier": None, "flight_number": None, "departure_time": None}
+    firing = notification(return_date=date(2027, 1, 3), stops=1, cabin="premium_economy", **unknown)
+    assert render(firing, locale).body.endswith(facts)
+
+
+@pytest.mark.parametrize(
+    ("locale", "facts"),
+    [
+        ("en", "2 stops, first class."),
+        ("de", "2 Stopps, First Class."),
+        ("es", "2 escalas, primera clase."),
+        ("fr", "2 escales, première classe."),
+    ],
+)
+def test_stops_are_counted_as_the_language_counts(locale: str, facts: str) -> None:
+    assert render(notification(stops=2, cabin="first"), locale).body.endswith(facts)
+
+
 def test_an_airport_that_we_do_not_know_stands_under_its_code() -> None:
     assert render(notification(origin="QQQ"), "en").title.startswith("QQQ → Budapest")
 
 
-def test_long_texts_are_cut_with_an_ellipsis(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_longest_names_leave_room_for_the_price(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rendering, "city_name", lambda _: "Llanfair" * 40)
-    text = render(notification(), "en")
-    assert len(text.title) == MAX_TITLE_CHARACTERS
-    assert text.title.endswith("…")
-    assert len(text.body) <= MAX_BODY_CHARACTERS
+    title = render(notification(price=123_456_78, currency="GBP"), "en").title
+    assert title == "LlanfairLlanfairLlanfai… → LlanfairLlanfairLlanfai… from £123,456.78"
+    assert len(render(expiry(), "de").title) <= MAX_TITLE_CHARACTERS
+    assert render(expiry(), "de").title.endswith(" ist beendet")
+
+
+def test_long_texts_are_cut_with_an_ellipsis(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert len(render(notification(currency="IDR", price=BIGGEST_INT64), "en").title) <= MAX_TITLE_CHARACTERS
+    monkeypatch.setattr(rendering, "MAX_TITLE_CHARACTERS", 20)
+    monkeypatch.setattr(rendering, "MAX_BODY_CHARACTERS", 40)
+    assert render(notification(), "en-GB") == Text("Barcelona → Budapes…", "Was €109.99, now €89.99 (-18%) on Fri 1…")
 
 
 def test_the_source_never_reaches_a_screen() -> None:
@@ -140,15 +185,39 @@ def expiry(first: date = date(2026, 9, 18), last: date = date(2026, 9, 30), rout
 
 
 @pytest.mark.parametrize(
-    ("locale", "window"),
-    [("en-GB", "18-30 Sept"), ("de", "18.-30. Sept."), ("fr", "18-30 sept."), ("ja", "9月18日~30日")],
+    ("locale", "title", "body"),
+    [
+        (
+            "en-GB",
+            "Your alert Barcelona → Budapest has ended",
+            "The departures it watched, 18-30 Sept, are over.",
+        ),
+        (
+            "de",
+            "Dein Preisalarm Barcelona → Budapest ist beendet",
+            "Die beobachteten Abflugtage, 18.-30. Sept., sind vorbei.",
+        ),
+        (
+            "es",
+            "Tu alerta Barcelona → Budapest ha terminado",
+            "Las salidas que vigilaba, 18-30 sept, ya han pasado.",
+        ),
+        (
+            "fr",
+            "Ton alerte Barcelona → Budapest est terminée",
+            "Les départs qu'elle surveillait, 18-30 sept., sont passés.",
+        ),
+        (
+            "ja",
+            "Your alert Barcelona → Budapest has ended",
+            "The departures it watched, 9月18日~30日, are over.",
+        ),
+    ],
 )
-def test_the_end_of_an_alert_names_its_days_as_the_device_writes_them(locale: str, window: str) -> None:
+def test_the_end_of_an_alert_names_its_days_as_the_device_writes_them(locale: str, title: str, body: str) -> None:
     text = render(expiry(), locale)
-    assert text.title == "Your alert Barcelona → Budapest has ended"
-    assert (
-        text.body.translate({EN_DASH: "-", FULL_WIDTH_TILDE: "~"}) == f"The departures it watched, {window}, are over."
-    )
+    assert text.title == title
+    assert text.body.translate({EN_DASH: "-", FULL_WIDTH_TILDE: "~", APOSTROPHE: "'"}) == body
 
 
 def test_the_end_of_an_alert_for_a_single_day_names_that_day() -> None:

@@ -48,7 +48,11 @@ def test_another_token_session_or_key_leads_to_another_successor() -> None:
     assert len(set(others)) == len(others)
 
 
-@pytest.mark.parametrize("token", [new_token(), successor(new_token(), SESSION, "key"), successor("", SESSION, None)])
+@pytest.mark.parametrize(
+    "token",
+    [new_token(), successor(new_token(), SESSION, "key"), successor("", SESSION, None)],
+    ids=["a new one", "its successor", "a successor without a key"],
+)
 def test_every_token_has_256_bits(token: str) -> None:
     assert re.fullmatch(r"[A-Za-z0-9_-]{43}", token)
 

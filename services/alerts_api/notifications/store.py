@@ -23,30 +23,40 @@ from shared.schema.accounts import notifications
 
 # What was kept back stays so, and why, though its traveller may open it in the app's list. In all other states a push
 # may have gone out, also in `queued` and `failed`: its notifier may have died before it could write that down.
+# A digest is delivered and opened with the notification that leads it, and so is all that was told in it; what of it
+# the traveller has read is another matter.
 _REPORT = text("""
+    WITH reported AS (
+        SELECT * FROM unnest(
+            CAST(:ids AS uuid[]), CAST(:delivered AS timestamptz[]),
+            CAST(:opened AS timestamptz[]), CAST(:read AS timestamptz[])
+        ) AS reported (id, delivered_at, opened_at, read_at)
+    ), free AS (
+        SELECT fired_on, id, told_with FROM notifications
+        WHERE user_id = :user AND (id = ANY(CAST(:ids AS uuid[])) OR told_with = ANY(CAST(:ids AS uuid[])))
+        FOR NO KEY UPDATE SKIP LOCKED
+    ), news AS (
+        SELECT fired_on, free.id, min(delivered_at) AS delivered_at, min(opened_at) AS opened_at,
+            min(read_at) FILTER (WHERE reported.id = free.id) AS read_at
+        FROM free JOIN reported ON reported.id IN (free.id, free.told_with)
+        GROUP BY fired_on, free.id
+    )
     UPDATE notifications
     SET state = CASE
             WHEN notifications.state IN ('held', 'suppressed', 'dropped', 'opened') THEN notifications.state
-            WHEN reported.opened_at IS NOT NULL THEN 'opened'
-            WHEN reported.delivered_at IS NOT NULL THEN 'delivered'
+            WHEN news.opened_at IS NOT NULL THEN 'opened'
+            WHEN news.delivered_at IS NOT NULL THEN 'delivered'
             ELSE notifications.state
         END,
         reason = CASE
-            WHEN notifications.state IN ('held', 'suppressed', 'dropped') OR reported.delivered_at IS NULL
+            WHEN notifications.state IN ('held', 'suppressed', 'dropped') OR news.delivered_at IS NULL
             THEN notifications.reason
         END,
-        delivered_at = least(notifications.delivered_at, reported.delivered_at),
-        opened_at = least(notifications.opened_at, reported.opened_at),
-        read_at = least(notifications.read_at, reported.read_at)
-    FROM unnest(
-        CAST(:ids AS uuid[]), CAST(:delivered AS timestamptz[]),
-        CAST(:opened AS timestamptz[]), CAST(:read AS timestamptz[])
-    ) AS reported (id, delivered_at, opened_at, read_at)
-    WHERE notifications.id = reported.id AND notifications.id IN (
-        SELECT id FROM notifications
-        WHERE user_id = :user AND id = ANY(CAST(:ids AS uuid[]))
-        FOR NO KEY UPDATE SKIP LOCKED
-    )
+        delivered_at = least(notifications.delivered_at, news.delivered_at),
+        opened_at = least(notifications.opened_at, news.opened_at),
+        read_at = least(notifications.read_at, news.read_at)
+    FROM news
+    WHERE notifications.fired_on = news.fired_on AND notifications.id = news.id
     RETURNING notifications.id
 """)
 
@@ -112,7 +122,8 @@ class NotificationsStore:
     async def report(self, user_id: UUID, reported: Mapping[UUID, Reported]) -> frozenset[UUID]:
         """Note what happened on the user's devices; gives which of the notifications are the user's.
 
-        What was noted before stays if it happened earlier, and a state never goes back.
+        What was told in a digest comes with the notification that leads it. What was noted before stays if it happened
+        earlier, and a state never goes back.
         """
         for pause in _PAUSES_S:
             own, written = await self._report(user_id, reported)
@@ -133,9 +144,10 @@ class NotificationsStore:
     async def _report(
         self, user_id: UUID, reported: Mapping[UUID, Reported]
     ) -> tuple[frozenset[UUID], frozenset[UUID]]:
-        """Give which of the notifications are the user's, and which of these could be written."""
+        """Give which of the notifications, and of those told with them, are the user's, and which could be written."""
+        ids = list(reported)
         own = select(notifications.c.id).where(
-            notifications.c.user_id == user_id, notifications.c.id.in_(list(reported))
+            notifications.c.user_id == user_id, notifications.c.id.in_(ids) | notifications.c.told_with.in_(ids)
         )
         async with self._engine.begin() as connection:
             written = frozenset(await connection.scalars(_REPORT, _columns(user_id, reported)))

@@ -1,0 +1,1 @@
+"""When a traveller is told what."""

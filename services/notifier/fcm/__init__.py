@@ -1,0 +1,1 @@
+"""The way to devices through Firebase Cloud Messaging."""

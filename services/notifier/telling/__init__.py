@@ -1,0 +1,1 @@
+"""Sending what is to be told, and what follows from that."""

@@ -1,0 +1,1 @@
+"""What must not be told any more, whatever its traveller wishes."""
