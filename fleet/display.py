@@ -1,22 +1,32 @@
 """Progress as a person sees it: a table that updates in a terminal, plain lines elsewhere."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, NamedTuple
 
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
 from fleet.chain import Depths, Look, Metrics
-from shared.topology import CHANGES_ALERTS, FARES_INGEST, NOTIFICATIONS_STANDARD, WorkQueue
+from shared.topology import CHANGES_ALERTS, FARES_INGEST, LANES, WorkQueue
+
+
+class Stage(NamedTuple):
+    """A service, the queues that it works on, what it counts and by which metric."""
+
+    service: str
+    queues: tuple[WorkQueue, ...]
+    what: str
+    metric: str
+
 
 _PLAIN_LINE_EVERY_S: Final = 2.0
 _STAGES: Final = (
-    ("price_worker", FARES_INGEST, "fares compared", "farelark_fares_total"),
-    ("alert_worker", CHANGES_ALERTS, "changes matched", "farelark_changes_matched_total"),
-    ("notifier", NOTIFICATIONS_STANDARD, "pushes sent", "farelark_pushes_total"),
+    Stage("price_worker", (FARES_INGEST,), "fares compared", "farelark_fares_total"),
+    Stage("alert_worker", (CHANGES_ALERTS,), "changes matched", "farelark_changes_matched_total"),
+    Stage("notifier", tuple(LANES.values()), "pushes sent", "farelark_pushes_total"),
 )
 
 
@@ -47,7 +57,7 @@ class StageDisplay:
             self._live.update(_table(title, metrics, look.depths, seconds), refresh=True)
         elif time.monotonic() >= self._next_line:
             self._next_line = time.monotonic() + _PLAIN_LINE_EVERY_S
-            done = ", ".join(f"{what} {metrics.get(metric, 0):,.0f}" for _, _, what, metric in _STAGES)
+            done = ", ".join(f"{stage.what} {metrics.get(stage.metric, 0):,.0f}" for stage in _STAGES)
             self._console.print(f"{seconds:6.1f} s  {title}: {done}", highlight=False)
 
 
@@ -55,12 +65,17 @@ def _table(title: str, metrics: Metrics, depths: Depths, seconds: float) -> Tabl
     table = Table(title=f"{title}, {seconds:.0f} s", title_justify="left")
     for heading in ("stage", "done", "", "per second", "ready", "in hand"):
         table.add_column(heading, justify="left" if heading in {"stage", ""} else "right")
-    for stage, queue, what, metric in _STAGES:
-        done = metrics.get(metric, 0)
-        table.add_row(stage, f"{done:,.0f}", what, f"{done / seconds:,.0f}", *_waiting(queue, depths))
+    for stage in _STAGES:
+        done = metrics.get(stage.metric, 0)
+        counted = (stage.service, f"{done:,.0f}", stage.what, f"{done / seconds:,.0f}")
+        table.add_row(*counted, *_waiting(stage.queues, depths))
+        for queue in stage.queues if len(stage.queues) > 1 else ():
+            table.add_row(f"  {queue.name.rpartition('.')[2]}", "", "", "", *_waiting([queue], depths))
     return table
 
 
-def _waiting(queue: WorkQueue, depths: Depths) -> tuple[str, str]:
-    depth = depths.get(queue.name)
-    return (f"{depth.ready:,}", f"{depth.in_hand:,}") if depth else ("-", "-")
+def _waiting(queues: Sequence[WorkQueue], depths: Depths) -> tuple[str, str]:
+    known = [depths[queue.name] for queue in queues if queue.name in depths]
+    if not known:
+        return "-", "-"
+    return f"{sum(depth.ready for depth in known):,}", f"{sum(depth.in_hand for depth in known):,}"

@@ -12,6 +12,7 @@ from fleet.chain import Chain
 _CLAIMS = "SELECT coalesce(sum(fire_seq), 0) FROM alerts"
 _NOTIFICATIONS = "SELECT count(*) FROM notifications WHERE content ->> 'kind' = 'fired'"
 _DROPPED = "SELECT count(*) FROM notifications WHERE state = 'dropped'"
+_SUPPRESSED = "SELECT count(*) FROM notifications WHERE state = 'suppressed'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,7 @@ class Ledger:
     """Totals since the fleet's data folder was made; changes and set-aside since the workers started.
 
     Claims are those of alerts that are still there. Dropped are the notifications that nobody was sent because they
-    were true no more.
+    were true no more, suppressed those that were kept back, most because another of their alert told more.
     """
 
     changes: int
@@ -27,6 +28,7 @@ class Ledger:
     claims: int
     notifications: int
     dropped: int
+    suppressed: int
     pushes: int
     dead_lettered: int
 
@@ -41,6 +43,7 @@ async def count(addresses: Addresses, chain: Chain) -> Ledger:
         claims=sum(claims),
         notifications=await _scalar(addresses.accounts, _NOTIFICATIONS),
         dropped=await _scalar(addresses.accounts, _DROPPED),
+        suppressed=await _scalar(addresses.accounts, _SUPPRESSED),
         pushes=await asyncio.to_thread(_lines, Path(addresses.push_log)),
         dead_lettered=await chain.dead_letters(),
     )

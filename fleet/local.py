@@ -37,6 +37,9 @@ _AT_A_DESK: Final = {
     "ADDRESS_REQUESTS_PER_MINUTE": _MANY,
     "ADDRESS_TRIES_PER_MINUTE": _MANY,
     "ACCOUNT_TRIES_PER_MINUTE": _MANY,
+    # Months are replayed in minutes.
+    "COOLDOWN_SECONDS": "0",
+    "CAPS": "false",
 }
 
 Say = Callable[[str], None]
@@ -57,7 +60,11 @@ class LocalFleet:
 
 @contextmanager
 def local_fleet(
-    folder: Path, say: Say, scale: Mapping[str, int] | None = None, shards: int = DEFAULT_SHARDS
+    folder: Path,
+    say: Say,
+    scale: Mapping[str, int] | None = None,
+    shards: int = DEFAULT_SHARDS,
+    settings: Mapping[str, str] | None = None,
 ) -> Iterator[LocalFleet]:
     """Run a fleet in this data folder while the block runs.
 
@@ -66,6 +73,7 @@ def local_fleet(
         say: is told, in a sentence, what happens.
         scale: processes of a service, 1 where it is not named.
         shards: private ones, where SHARD_URLS names none.
+        settings: further environment of the services.
 
     Raises:
         ServersError, ConfigurationError, UnavailableError: it could not start; says why and what to do.
@@ -76,7 +84,8 @@ def local_fleet(
             backends = open_backends(children, say, shards)
             say("applying migrations and topology")
             asyncio.run(_prepare(backends, say))
-            yield _start_services(children, backends, say, scale or {})
+            environment = _environment(children.folder, backends) | dict(settings or {})
+            yield _start_services(children, backends, environment, say, scale or {})
         finally:
             say("stopping")
             addresses.forget(folder)
@@ -95,8 +104,10 @@ async def _prepare(backends: Backends, say: Say) -> None:
         await management.apply_topology()
 
 
-def _start_services(children: Children, backends: Backends, say: Say, scale: Mapping[str, int]) -> LocalFleet:
-    workers = _workers(_environment(children.folder, backends), scale)
+def _start_services(
+    children: Children, backends: Backends, environment: dict[str, str], say: Say, scale: Mapping[str, int]
+) -> LocalFleet:
+    workers = _workers(environment, scale)
     api = next((worker.ops for worker in workers if worker.name.startswith("alerts_api")), "")
     fleet = LocalFleet(children, _addresses(children.folder, backends, api))
     for worker in workers:

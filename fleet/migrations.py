@@ -10,42 +10,21 @@ from pathlib import Path
 
 import alembic.command
 from alembic.config import Config
-from sqlalchemy import Connection, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 import shared.schema
 from fleet.partitions import make_history_months, make_notification_days
+from fleet.schema_changes import changing_schema
 from fleet.shards.states import enter_new_shards
-from shared.databases import open_engine, reaching, sqlstate
-from shared.errors import FarelarkError
 from shared.money import Rates
 
 # A migration that waits for a table makes everyone else queue behind it: better to fail soon and run again.
 LOCK_TIMEOUT = "5s"
-# How long to wait for another migration of the same database.
-TURN_TIMEOUT = "5min"
-# The advisory lock's number; any would do that nothing else in the database uses.
-TURN = 0x6661_7265_6C61_726B
 
-_LOCK_NOT_AVAILABLE = "55P03"
 _SCRIPTS = Path(shared.schema.__file__).parent / "migrations"
 
-MakePartitions = Callable[[AsyncConnection, date], Awaitable[None]]
-
-
-class TableLockedError(FarelarkError):
-    """Something holds a lock that the migration needs; nothing was changed.
-
-    Args:
-        database: which one, such as `accounts` or `shard2`.
-    """
-
-    def __init__(self, database: str) -> None:
-        super().__init__(
-            f"{database}: a table, or the migration lock, stayed locked by another session (see pg_locks); "
-            "nothing was changed, run the migration again"
-        )
+MakePartitions = Callable[[AsyncConnection, date], Awaitable[object]]
 
 
 async def migrate(
@@ -64,7 +43,7 @@ async def migrate(
 
     Raises:
         UnavailableError: a server cannot be reached.
-        TableLockedError: somebody holds a lock for longer than a migration may wait.
+        TableLockedError: somebody holds a lock for longer than a change of tables may wait.
         TurnTakenError: a bucket is being moved or rates are being loaded, for longer than that.
         ConfigurationError: the map puts buckets on shards that are not named.
     """
@@ -77,24 +56,9 @@ async def migrate(
 
 
 async def _migrate(name: str, url: str, history: str, make_partitions: MakePartitions, today: date) -> None:
-    engine = open_engine(url, application="farelark-migrations", pool_size=1, command_timeout=None)
-    try:
-        async with reaching(name), engine.begin() as connection:
-            await _take_turn(connection)
-            await connection.run_sync(_upgrade, history)
-            await make_partitions(connection, today)
-    except DBAPIError as error:
-        if sqlstate(error) == _LOCK_NOT_AVAILABLE:
-            raise TableLockedError(name) from error
-        raise
-    finally:
-        await engine.dispose()
-
-
-async def _take_turn(connection: AsyncConnection) -> None:
-    await connection.execute(text(f"SET LOCAL lock_timeout = '{TURN_TIMEOUT}'"))
-    await connection.execute(text("SELECT pg_advisory_xact_lock(:turn)"), {"turn": TURN})
-    await connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"))
+    async with changing_schema(name, url, LOCK_TIMEOUT) as connection:
+        await connection.run_sync(_upgrade, history)
+        await make_partitions(connection, today)
 
 
 def _upgrade(connection: Connection, history: str) -> None:

@@ -1,9 +1,11 @@
-"""Makes the partitions of coming days and months beside their tables, so that whoever writes there goes on.
+"""Partitions of coming days and months are made, and those of days long past are taken out.
 
-`CREATE TABLE ... PARTITION OF` would lock them out; a table that is made alone and then attached does not.
+A partition is made beside its table and then attached, so that whoever writes there goes on; `CREATE TABLE ...
+PARTITION OF` would lock them out. It is taken out with a plain DETACH, which locks them out for a moment: PostgreSQL
+refuses DETACH ... CONCURRENTLY where there is a default partition.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from typing import Final, NamedTuple
 
@@ -15,6 +17,18 @@ DAYS_AHEAD: Final = 14
 MONTHS_AHEAD: Final = 27
 # On the first of a month it is still the last of the one before in some places, and in some queues.
 MONTHS_BEHIND: Final = 1
+
+_DAYS: Final = "notifications_"  # and the day
+
+_ATTACHED_DAYS: Final = """
+    SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
+    WHERE inhparent = CAST('notifications' AS regclass) AND relname ~ '^notifications_[0-9]{8}$'
+"""
+_DETACHED_DAYS: Final = """
+    SELECT relname FROM pg_class
+    WHERE relnamespace = CAST(current_schema() AS regnamespace) AND relkind = 'r' AND NOT relispartition
+    AND relname ~ '^notifications_[0-9]{8}$'
+"""
 
 
 class Span(NamedTuple):
@@ -30,29 +44,70 @@ class Span(NamedTuple):
         return f"FOR VALUES FROM ('{self.first}') TO ('{self.end}')"
 
 
-async def make_notification_days(connection: AsyncConnection, today: date) -> None:
-    """Give notifications a partition for each of the coming days, and move in what the default holds of it.
+class Made(NamedTuple):
+    """The partitions that were made, and how many rows came out of the default into them."""
 
-    The default is locked first: nothing of that day may slip into it before the partition is attached.
+    partitions: list[str]
+    moved: int = 0
+
+
+async def make_notification_days(connection: AsyncConnection, today: date) -> Made:
+    """Give notifications a partition for each of the coming days, and for each day that the default holds already.
+
+    The default is locked first: nothing of that day may slip into it before the partition is attached. A day that
+    was taken out stays out, and what comes of it later stays in the default.
     """
-    for span in await _missing(connection, "notifications", _days(today)):
+    last = today + timedelta(days=DAYS_AHEAD - 1)
+    late = await connection.scalars(
+        text("SELECT DISTINCT fired_on FROM notifications_default WHERE fired_on < :last"), {"last": last}
+    )
+    coming = (today + timedelta(days=ahead) for ahead in range(DAYS_AHEAD))
+    missing = await _missing(connection, map(_day, sorted({*coming, *late})))
+    moved = 0
+    for span in missing:
         await connection.execute(text("LOCK TABLE notifications_default IN ACCESS EXCLUSIVE MODE"))
         await connection.execute(text(f"CREATE TABLE {span.partition} (LIKE notifications INCLUDING ALL)"))
-        await connection.execute(text(_move_in(span)))
+        moved += (await connection.execute(text(_move_in(span)))).rowcount
         await connection.execute(text(f"ALTER TABLE notifications ATTACH PARTITION {span.partition} {span.bounds}"))
+    return Made([span.partition for span in missing], moved)
 
 
-async def make_history_months(connection: AsyncConnection, today: date) -> None:
+async def make_history_months(connection: AsyncConnection, today: date) -> Made:
     """Give the price history a partition for each month in which a fare that is on sale now may depart."""
-    for span in await _missing(connection, "price_history", _months(today)):
+    missing = await _missing(connection, _months(today))
+    for span in missing:
         await connection.execute(text(f"CREATE TABLE {span.partition} (LIKE price_history INCLUDING ALL)"))
         await connection.execute(text(f"ALTER TABLE price_history ATTACH PARTITION {span.partition} {span.bounds}"))
+    return Made([span.partition for span in missing])
 
 
-def _days(today: date) -> Iterator[Span]:
-    for ahead in range(DAYS_AHEAD):
-        day = today + timedelta(days=ahead)
-        yield Span(f"notifications_{day:%Y%m%d}", day, day + timedelta(days=1))
+async def detach_days_before(connection: AsyncConnection, first: date) -> list[str]:
+    """Take days of notifications out of their table; each stays as a table of its own, whose name is returned."""
+    past = _days_before(first, await connection.scalars(text(_ATTACHED_DAYS)))
+    for day in past:
+        await connection.execute(text(f"ALTER TABLE notifications DETACH PARTITION {day}"))
+    return past
+
+
+async def drop_days_before(connection: AsyncConnection, first: date) -> list[str]:
+    """Drop days that were taken out; returns the names of their tables."""
+    past = _days_before(first, await connection.scalars(text(_DETACHED_DAYS)))
+    for day in past:
+        await connection.execute(text(f"DROP TABLE {day}"))
+    return past
+
+
+async def in_default(connection: AsyncConnection) -> int:
+    """How many notifications are in no partition of their day."""
+    return int(await connection.scalar(text("SELECT count(*) FROM notifications_default")) or 0)
+
+
+def _day(day: date) -> Span:
+    return Span(f"{_DAYS}{day:%Y%m%d}", day, day + timedelta(days=1))
+
+
+def _days_before(first: date, names: Iterable[str]) -> list[str]:
+    return sorted(name for name in names if date.fromisoformat(name.removeprefix(_DAYS)) < first)
 
 
 def _months(today: date) -> Iterator[Span]:
@@ -67,9 +122,10 @@ def _first_of(month: int) -> date:
     return date(month // 12, month % 12 + 1, 1)
 
 
-async def _missing(connection: AsyncConnection, table: str, spans: Iterator[Span]) -> Sequence[Span]:
-    partitions = text("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = CAST(:name AS regclass)")
-    there = set(await connection.scalars(partitions, {"name": table}))
+async def _missing(connection: AsyncConnection, spans: Iterable[Span]) -> list[Span]:
+    """The spans that have no table yet, attached or not."""
+    tables = text("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")
+    there = set(await connection.scalars(tables))
     return [span for span in spans if span.partition not in there]
 
 

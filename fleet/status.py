@@ -60,7 +60,7 @@ def _queues(depths: dict[str, Depth]) -> Table:
     nothing = Depth(0, 0)
     for queue in WORK_QUEUES:
         depth, dead = depths.get(queue.name, nothing), depths.get(queue.dead, nothing)
-        to_retry = sum(depths.get(name, nothing).ready for name, _ in queue.retries)
+        to_retry = sum(depths.get(name, nothing).ready for name, _ in queue.delayed)
         table.add_row(queue.name, *(f"{count:,}" for count in (depth.ready, depth.in_hand, to_retry, dead.ready)))
     return table
 

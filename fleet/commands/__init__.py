@@ -2,9 +2,10 @@
 
 import typer
 
-from fleet.commands.developing import bench_alerts, bench_api, bench_price, check, test
+from fleet.commands.developing import bench_alerts, bench_api, bench_notify, bench_price, check, test
 from fleet.commands.exchange_rates import rates
 from fleet.commands.feeding import demo, replay
+from fleet.commands.partitioning import partitions
 from fleet.commands.running import drain, status, up
 from fleet.commands.sharding import check_shards, list_shards, move
 from fleet.commands.token_keys import keys
@@ -15,7 +16,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Farelark: flight-price alerts, from fares in to pushes out.",
 )
-for command in (up, demo, replay, drain, status, check):
+for command in (up, demo, replay, drain, status, partitions, check):
     app.command()(command)
 app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(test)
 
@@ -23,6 +24,7 @@ bench = typer.Typer(no_args_is_help=True, help="Measure, beside the ceiling of t
 bench.command(name="price")(bench_price)
 bench.command(name="alerts")(bench_alerts)
 bench.command(name="api")(bench_api)
+bench.command(name="notify")(bench_notify)
 app.add_typer(bench, name="bench")
 app.add_typer(rates, name="rates")
 app.add_typer(keys, name="keys")

@@ -4,11 +4,11 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 import uvloop
@@ -21,12 +21,18 @@ from fleet.bench.alerts import ONLY_ALERT_WORKERS, Plan
 from fleet.bench.alerts import measure as measure_alerts
 from fleet.bench.api import ONLY_THE_API, expected_requests
 from fleet.bench.api import measure as measure_api
+from fleet.bench.notify import ONLY_A_NOTIFIER, expected_pushes, settings_for
+from fleet.bench.notify import measure as measure_notify
 from fleet.bench.price import ONLY_PRICE_WORKERS
 from fleet.bench.price import measure as measure_price
 from fleet.commands.options import Json
 from fleet.commands.surroundings import passing_folder, reporting, sayer, stoppable
+from fleet.fcm_stand_in.running import fcm_stand_in
 from fleet.local import local_fleet
 from shared.logs import configure
+
+# A file of tests stays in one process, with servers of its own; those that take the longest begin.
+_SIDE_BY_SIDE: Final = ("--numprocesses=auto", "--dist=loadfile", "--no-loadscope-reorder")
 
 
 def check() -> None:
@@ -44,7 +50,7 @@ def check() -> None:
 
 def test(context: typer.Context) -> None:
     """Run the tests; further arguments go to pytest (`./farelark test tests/unit -k money`)."""
-    raise typer.Exit(_run_tool("pytest", *context.args))
+    raise typer.Exit(_run_tool("pytest", *_SIDE_BY_SIDE, *context.args))
 
 
 def bench_price(
@@ -110,6 +116,26 @@ def bench_api(
     _show(asdict(result), as_json=as_json)
 
 
+def bench_notify(
+    pushes: Annotated[int, typer.Option(min=100, max=1_000_000, help="Pushes of a sender in a round.")] = 5_000,
+    as_json: Json = False,
+) -> None:
+    """Measure pushes against a stand-in for FCM: the notifier's sender, firebase-admin's, and a whole notifier."""
+    console = Console(stderr=True)
+    say = sayer(console)
+    configure("bench", "WARNING")
+    with (
+        reporting(),
+        stoppable(),
+        passing_folder(console) as folder,
+        fcm_stand_in(folder / "fcm", tls=True, recorded=False) as stand_in,
+        local_fleet(folder, say, ONLY_A_NOTIFIER, settings=settings_for(stand_in)) as fleet,
+        _progress(console, "sending", expected_pushes(pushes)) as sent,
+    ):
+        results = uvloop.run(measure_notify(fleet.addresses, stand_in, pushes, say, sent))
+    _show_each([asdict(result) for result in results], as_json=as_json)
+
+
 @contextmanager
 def _progress(console: Console, what: str, total: int) -> Iterator[Callable[[int], None]]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -124,6 +150,15 @@ def _show(result: Mapping[str, float], *, as_json: bool) -> None:
         return
     for name, value in result.items():
         print(f"{name.replace('_', ' '):<28} {value:>12,}")
+
+
+def _show_each(results: Sequence[Mapping[str, float]], *, as_json: bool) -> None:
+    """Show several results side by side; they have the same figures."""
+    if as_json:
+        print(json.dumps({"results": results}))
+        return
+    for name in results[0]:
+        print(f"{name.replace('_', ' '):<32}" + "".join(f" {result[name]:>12,}" for result in results))
 
 
 def _run_tool(program: str, *arguments: str) -> int:

@@ -15,8 +15,9 @@ from sqlalchemy import Connection, MetaData, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fleet import migrations
-from fleet.migrations import TURN, TableLockedError, migrate
+from fleet.migrations import migrate
 from fleet.partitions import DAYS_AHEAD, MONTHS_AHEAD, MONTHS_BEHIND
+from fleet.schema_changes import TURN, TableLockedError
 from shared.databases import open_engine
 from shared.errors import UnavailableError
 from shared.messages.columns import MAX_DAYS_AHEAD
@@ -132,7 +133,7 @@ async def test_a_table_in_use_ends_the_migration_soon_and_whole(
     before = await tables(accounts_url)
     async with connected(accounts_url) as holder:
         await holder.execute(text("LOCK TABLE notifications_default IN ACCESS SHARE MODE"))
-        with pytest.raises(TableLockedError, match=r"accounts: .* run the migration again"):
+        with pytest.raises(TableLockedError, match=r"accounts: .* run the command again"):
             await migrate(accounts_url, [], silent, today=TODAY + timedelta(days=1), rates=RATES)
     assert await tables(accounts_url) == before
 
