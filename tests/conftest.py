@@ -1,8 +1,11 @@
-"""Fixtures of all tests: real servers, private to the run."""
+"""Fixtures of all tests: real servers, private to each process that runs tests."""
 
+import asyncio
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
+import asyncpg
 import pytest
 
 from fleet.servers.children import children_in
@@ -11,6 +14,14 @@ from fleet.servers.programs import install_missing
 from tests.private_servers import Servers, start_servers
 
 DATABASES = ("accounts", "shard0", "shard1", "shard2", "shard3")
+MOST_PROCESSES = 4  # each has servers of its own
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """As many as there are processors for whole folders; files that are named are done sooner in this one alone."""
+    if not any(Path(argument).is_dir() for argument in config.args):
+        return 0
+    return min(os.cpu_count() or 1, MOST_PROCESSES)
 
 
 @pytest.fixture(scope="session")
@@ -30,4 +41,14 @@ def servers(server_programs: bool, tmp_path_factory: pytest.TempPathFactory) -> 
     """A private RabbitMQ, Redis and PostgreSQL with empty databases, for the whole run."""
     assert server_programs
     with children_in(tmp_path_factory.mktemp("servers"), print) as children:
-        yield start_servers(children, DATABASES, print)
+        servers = start_servers(children, DATABASES, print)
+        asyncio.run(spare_the_disk(servers.postgres.url("postgres")))
+        yield servers
+
+
+async def spare_the_disk(url: str) -> None:
+    """Let PostgreSQL not wait for the disk: what these servers hold may go when the machine does."""
+    connection = await asyncpg.connect(url)
+    await connection.execute("ALTER SYSTEM SET fsync = off")
+    await connection.execute("SELECT pg_reload_conf()")
+    await connection.close()

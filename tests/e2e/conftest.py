@@ -1,4 +1,4 @@
-"""Fixtures of the end-to-end tests: one fleet for the run, cleared for each test that takes it."""
+"""Fixtures of the end-to-end tests: one fleet for all of them, cleared for each test that takes it."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ import pytest
 from tests.e2e.running_fleet import RunningFleet, running_fleet
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def fleet_of_the_run(server_programs: bool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningFleet]:
     """A fleet with one process of each service."""
     assert server_programs

@@ -18,6 +18,7 @@ from redis import Redis
 
 from fleet import addresses
 from fleet.addresses import Addresses
+from fleet.chain import open_chain
 from tests.e2e.commands import environment, finished
 
 START_SECONDS = 120.0
@@ -99,7 +100,7 @@ class RunningFleet:
 
     def drain(self, seconds: float = 120) -> None:
         """Wait until the chain is at rest."""
-        self.run("drain", "--timeout", str(seconds))
+        asyncio.run(_drain(self.addresses, seconds))
 
     def status(self) -> dict[str, Any]:
         """Queues, processes and the ledger."""
@@ -112,8 +113,16 @@ class RunningFleet:
 
     def alert_rows(self) -> list[dict[str, Any]]:
         """Every alert as it stands in its shard."""
-        rows = asyncio.run(_on_each(self.addresses.shards, "SELECT * FROM alerts ORDER BY id"))
-        return [dict(row) for shard in rows for row in shard]
+        return [dict(row) for row in self.on_shards("SELECT * FROM alerts ORDER BY id")]
+
+    def on_shards(self, statement: str, *arguments: object) -> list[asyncpg.Record]:
+        """Run a statement on each shard; returns the rows of all."""
+        rows = asyncio.run(_on_each(self.addresses.shards, statement, *arguments))
+        return [row for shard in rows for row in shard]
+
+    def on_accounts(self, statement: str, *arguments: object) -> list[asyncpg.Record]:
+        """Run a statement on the accounts database; returns the rows."""
+        return asyncio.run(_on(self.addresses.accounts, statement, *arguments))
 
     def claims(self) -> dict[str, Claim]:
         """What has become of every alert, by its id."""
@@ -124,8 +133,8 @@ class RunningFleet:
         at = self.addresses
         with Redis.from_url(at.redis) as redis:
             redis.flushdb()
-        asyncio.run(_on_each(at.shards, "TRUNCATE alerts, arriving_alerts, departed_alerts"))
-        asyncio.run(_on_each([at.accounts], "TRUNCATE notifications"))
+        self.on_shards("TRUNCATE alerts, arriving_alerts, departed_alerts")
+        self.on_accounts("TRUNCATE notifications")
         Path(at.push_log).unlink(missing_ok=True)
 
     def kill(self) -> None:
@@ -199,13 +208,18 @@ def _tail(log: Path, lines: int) -> list[str]:
     return log.read_text(errors="replace").splitlines()[-lines:]
 
 
-async def _on_each(urls: Iterable[str], statement: str) -> list[list[asyncpg.Record]]:
-    return [await _on(url, statement) for url in urls]
+async def _drain(at: Addresses, seconds: float) -> None:
+    async with open_chain(at) as chain:
+        await chain.drain(seconds)
 
 
-async def _on(url: str, statement: str) -> list[asyncpg.Record]:
+async def _on_each(urls: Iterable[str], statement: str, *arguments: object) -> list[list[asyncpg.Record]]:
+    return [await _on(url, statement, *arguments) for url in urls]
+
+
+async def _on(url: str, statement: str, *arguments: object) -> list[asyncpg.Record]:
     connection = await asyncpg.connect(url, timeout=10)
     try:
-        return await connection.fetch(statement)
+        return await connection.fetch(statement, *arguments)
     finally:
         await connection.close()

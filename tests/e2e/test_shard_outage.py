@@ -130,7 +130,7 @@ async def due(fleet: RunningFleet) -> bool:
 
 async def check_books(fleet: RunningFleet, chain: Chain) -> None:
     ledger = await count(fleet.addresses, chain)
-    assert ledger.claims == ledger.notifications == ledger.pushes + ledger.dropped
+    assert ledger.claims == ledger.notifications == ledger.pushes + ledger.dropped + ledger.suppressed
     assert ledger.dead_lettered == 0
     (late,) = await rows(fleet.addresses.shards[AWAY], "SELECT sum(fire_seq) FROM alerts")
     assert late["sum"] > 0

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 from uuid import uuid4
 
 from httpx import Response
@@ -16,12 +17,14 @@ from sqlalchemy import text
 from fleet.keys import ensure_key
 from fleet.migrations import migrate
 from fleet.servers.postgres import Postgres
+from services.alerts_api.accounts import tokens
 from services.alerts_api.app import create_app, utc_now
 from services.alerts_api.http.settings import LimitSettings
 from services.alerts_api.settings import Settings
 from shared.databases import open_engine
 from shared.fakes import FakeBroker
 from shared.money import Rates
+from shared.token_keys import TOKEN_LIFETIME
 from tests.integration.fresh_databases import create_databases
 from tests.private_servers import Servers
 
@@ -89,13 +92,18 @@ class RunningApi:
 
 @contextmanager
 def running_api(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Iterator[RunningApi]:
-    """Run the application with a broker in memory."""
+    """Run the application with a broker in memory.
+
+    Tokens are checked by the machine's clock: those given by a clock that stands still hold for a day.
+    """
     broker = ApiBroker()
+    lifetime = TOKEN_LIFETIME if clock is utc_now else timedelta(days=1)
 
     async def connect(_: str, __: str) -> ApiBroker:
         return broker
 
-    with TestClient(create_app(settings, clock, connect)) as client:
+    app = create_app(settings, clock, connect)
+    with patch.object(tokens, "TOKEN_LIFETIME", lifetime), TestClient(app) as client:
         yield RunningApi(settings, client, broker)
 
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import msgspec
 import pytest
@@ -120,7 +120,7 @@ def test_every_schema_that_is_named_is_there(api: RunningApi) -> None:
     assert named <= set(document.json()["components"]["schemas"])
 
 
-@pytest.mark.parametrize("path", ["/api/alerts", f"/api/alerts/{uuid4()}", "/api/auth/login"])
+@pytest.mark.parametrize("path", ["/api/alerts", f"/api/alerts/{UUID(int=7)}", "/api/auth/login"])
 def test_options_tells_of_all_methods_of_a_path(api: RunningApi, path: str) -> None:
     allowed = api.client.options(path, headers=headers_with_a_good_token(api)).headers["Allow"]
     assert set(allowed.split(", ")) == set(api.client.request("TRACE", path).headers["Allow"].split(", "))
