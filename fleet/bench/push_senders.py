@@ -57,9 +57,6 @@ class Unpaced:
     async def slow_down(self) -> None:
         """Nobody is to ask for that here."""
 
-    async def close(self) -> None:
-        """Nothing is open."""
-
 
 async def open_gateway(pushes: Sequence[Push], key_file: Path, endpoint: str, closing: AsyncExitStack) -> Send:
     """The notifier's own, without the fleet's limit: several calls at once."""

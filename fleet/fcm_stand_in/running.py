@@ -118,11 +118,6 @@ class FcmStandIn:
             for entry in self.entries()
         ]
 
-    def write_credentials(self, path: Path) -> Path:
-        """Copy the account's key file there."""
-        path.write_bytes(self.account.read_bytes())
-        return path
-
     def _put(self, path: str, order: object) -> None:
         self._client.put(path, content=msgspec.json.encode(order)).raise_for_status()
 

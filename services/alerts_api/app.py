@@ -1,7 +1,7 @@
 """Wires the alerts API: settings in, an ASGI application out."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
@@ -52,6 +52,8 @@ from shared.periodic import Periodic, running
 
 _CHORES_EVERY_S: Final = 60.0
 
+Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
+
 
 def utc_now() -> datetime:
     """The clock of the running service."""
@@ -88,30 +90,36 @@ def create_app(
         "tokens": tokens,
         "token_keys": token_keys,
     }
-    app = Litestar(
+    dependencies = {
+        **{name: _given(value) for name, value in given.items()},
+        "now": Provide(clock, sync_to_thread=False),
+        "user_id": Provide(user_id_of, sync_to_thread=False),
+    }
+    guard = LimitedGuard(BearerGuard(issuers), servers.counts, limits)
+    app = _litestar(
+        settings, dependencies, guard, [servers.connected, lambda _: _open(issuers), lambda _: running(chores)]
+    )
+    app.asgi_handler = at_the_edge(app.asgi_handler, settings.trusted_proxies)
+    return app
+
+
+def _litestar(
+    settings: Settings, dependencies: dict[str, Provide], guard: LimitedGuard, lifespan: list[Lifespan]
+) -> Litestar:
+    return Litestar(
         routers(),
-        dependencies={
-            **{name: _given(value) for name, value in given.items()},
-            "now": Provide(clock, sync_to_thread=False),
-            "user_id": Provide(user_id_of, sync_to_thread=False),
-        },
+        dependencies=dependencies,
         middleware=[Measuring()],
-        guards=[LimitedGuard(BearerGuard(issuers), servers.counts, limits)],
+        guards=[guard],
         request_class=StrictRequest,
         request_max_body_size=MAX_BODY_BYTES,
         exception_handlers=handlers(),
-        lifespan=[
-            servers.connected,
-            lambda _: _open(issuers),
-            lambda _: running(chores),
-        ],
+        lifespan=lifespan,
         cors_config=cors_config(settings.cors_origins),
         openapi_config=openapi_config(browsable=settings.environment == "development"),
         plugins=[Documentation()],
         logging_config=None,
     )
-    app.asgi_handler = at_the_edge(app.asgi_handler, settings.trusted_proxies)
-    return app
 
 
 def _stores(

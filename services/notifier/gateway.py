@@ -6,8 +6,8 @@ from enum import StrEnum
 from typing import Literal, Protocol
 from uuid import UUID
 
+from services.notifier.digest import Digest
 from services.notifier.rendering.rendering import Text
-from services.notifier.telling.digest import Digest
 from shared.messages.notifications import Notice
 from shared.topology import Lane
 

@@ -11,8 +11,8 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from services.notifier.digest import Digest
 from services.notifier.gateway import Outcome, Push, Verdict
-from services.notifier.telling.digest import Digest
 from shared.errors import UnavailableError
 from shared.messages.notifications import Expiry, Notice, Notification
 

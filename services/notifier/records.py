@@ -9,8 +9,8 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.notifier.deciding.ruling import Record, Ruling
-from services.notifier.telling.conclusion import State
+from services.notifier.deciding.ruling import Ruling
+from services.notifier.states import Record, State
 from shared.databases import reaching
 from shared.messages.notifications import Notice, Notification, encode_one
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from datetime import datetime, timedelta
 
-from services.notifier.telling.digest import Digest
+from services.notifier.digest import Digest
 from tests.integration.alert_model import Alert, is_settled, recovers
 from tests.integration.board_model import Fare, Row
 from tests.integration.message_meanings import content_of, key_of

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, date, datetime
 from pathlib import Path
 from uuid import UUID
 
@@ -12,40 +11,17 @@ from prometheus_client import REGISTRY
 from services.notifier.fcm.firebase import FirebaseGateway
 from services.notifier.gateway import Device, Push
 from services.notifier.rendering.rendering import render
-from shared.messages.notifications import Fare, Notification
 from shared.topology import Lane
 from tests.hand_moved_clock import Clock
+from tests.sample_notices import FIRING, NOW, USER
 
-NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
-
-NOTIFICATION = Notification(
-    id=UUID(int=1),
-    alert_id=UUID(int=2),
-    user_id=UUID(int=3),
-    fire_seq=1,
-    fired_at=NOW,
-    route="NYC-LON",
-    fare=Fare(
-        origin="JFK",
-        destination="LHR",
-        departure_date=date(2026, 12, 24),
-        cabin="economy",
-        stops=0,
-        currency="USD",
-        price=39900,
-        observed_at=NOW,
-        source="test",
-    ),
-    reference_price=36000,
-    armed_price=37000,
-)
-_DEVICE = Device(UUID(int=4), UUID(int=3), "android", "en", "UTC", "", "token")
+_DEVICE = Device(UUID(int=4), USER, "android", "en", "UTC", "", "token")
 
 
 def push(to: str, **of_device: str) -> Push:
     """A push to the device with this address."""
     device = replace(_DEVICE, address=to, **of_device)  # type: ignore[arg-type]  # a platform is a Literal
-    return Push(NOTIFICATION, device, render(NOTIFICATION, device.locale), Lane.STANDARD)
+    return Push(FIRING, device, render(FIRING, device.locale), Lane.STANDARD)
 
 
 class Pace:

@@ -12,7 +12,7 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.notifier.deciding.policy import Rules
-from services.notifier.telling.digest import Digest
+from services.notifier.digest import Digest
 from shared.deliveries import Done, Settlement
 from shared.errors import UnavailableError
 from shared.failpoints import Failpoints

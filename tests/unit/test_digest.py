@@ -5,7 +5,7 @@ from itertools import permutations
 
 import pytest
 
-from services.notifier.telling.digest import Digest, Item, compose
+from services.notifier.digest import Digest, Item, compose
 from tests.unit.notices import TRAVELLER, firing
 
 CHRISTMAS, NEW_YEAR, EPIPHANY = date(2026, 12, 24), date(2026, 12, 31), date(2027, 1, 6)

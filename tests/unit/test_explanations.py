@@ -14,8 +14,9 @@ from services.notifier.fcm import answers as fcm_answers
 from services.notifier.fcm import firebase as fcm
 from services.notifier.fcm.answers import outcome_of
 from services.notifier.gateway import Outcome, Verdict
-from services.notifier.telling.conclusion import UNREACHABLE, Next, conclude
-from services.notifier.telling.conclusion import State as NotifierState
+from services.notifier.states import UNREACHABLE
+from services.notifier.states import State as NotifierState
+from services.notifier.telling.conclusion import Next, conclude
 from services.notifier.vetting.revocation import Revocation
 
 STATES: tuple[State, ...] = get_args(State)

@@ -1,7 +1,7 @@
 """Pushes as messages of FCM."""
 
 import json
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any, Literal
 from uuid import UUID
 
@@ -10,17 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.notifier.digest import Digest, Item
 from services.notifier.fcm.message import to_message
 from services.notifier.gateway import Device, Push
 from services.notifier.rendering import rendering
 from services.notifier.rendering.rendering import render
-from services.notifier.telling.digest import Digest, Item
 from shared.errors import UnreadableError
-from shared.messages.notifications import JSON, Decoded, Expiry, Fare, Notice, Notification, decode, encode
+from shared.messages.notifications import JSON, Decoded, Notice, Notification, decode, encode
 from shared.topology import Lane
+from tests.sample_notices import ALERT, EXPIRY, FIRING, NOTIFICATION, NOW, USER
 
-NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
-NOTIFICATION, ALERT, USER = UUID(int=1), UUID(int=2), UUID(int=3)
 DAY_S = 24 * 3600
 MOST_BYTES = 4_096
 APP = "farelark://"
@@ -28,39 +27,7 @@ APP = "farelark://"
 Platform = Literal["android", "ios", "web"]
 PLATFORMS: tuple[Platform, ...] = ("android", "ios", "web")
 
-FIRING = Notification(
-    id=NOTIFICATION,
-    alert_id=ALERT,
-    user_id=USER,
-    fire_seq=1,
-    fired_at=NOW,
-    route="NYC-LON",
-    fare=Fare(
-        origin="JFK",
-        destination="LHR",
-        departure_date=date(2026, 12, 24),
-        cabin="economy",
-        stops=0,
-        currency="USD",
-        price=39900,
-        observed_at=NOW,
-        source="test",
-    ),
-    previous_price=45000,
-    reference_price=36000,
-    armed_price=37000,
-)
 EXCEPTIONAL = msgspec.structs.replace(FIRING, previous_price=80000)
-EXPIRY = Expiry(
-    id=NOTIFICATION,
-    alert_id=ALERT,
-    user_id=USER,
-    revision=0,
-    expired_at=NOW,
-    route="NYC-LON",
-    departure_from=date(2026, 11, 1),
-    departure_to=date(2026, 11, 30),
-)
 DIGEST = Digest(NOTIFICATION, USER, (Item(FIRING, 6), Item(EXCEPTIONAL, 0)))
 
 

@@ -3,7 +3,8 @@
 import pytest
 
 from services.notifier.gateway import Outcome, Verdict
-from services.notifier.telling.conclusion import Conclusion, Next, State, conclude
+from services.notifier.states import State
+from services.notifier.telling.conclusion import Conclusion, Next, conclude
 
 SENT = Outcome(Verdict.SENT)
 DEAD = Outcome(Verdict.RETIRE, "unregistered")

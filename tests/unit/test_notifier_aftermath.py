@@ -6,10 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from services.notifier.deciding.ruling import Record
 from services.notifier.gateway import Outcome, Verdict
+from services.notifier.states import Record, State
 from services.notifier.telling.aftermath import Aftermath, aftermath
-from services.notifier.telling.conclusion import State
 from shared.deliveries import DeadLetter, Wait
 
 NOW = datetime(2026, 10, 1, 12, tzinfo=UTC)

@@ -2,9 +2,7 @@
 
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, date, datetime
 from typing import Any, cast
-from uuid import UUID
 
 import pytest
 
@@ -13,31 +11,8 @@ from services.notifier.vetting.boards import FareReader
 from shared.errors import ConfigurationError, UnavailableError
 from shared.fare_boards.layout import Boards
 from shared.fare_boards.store import BoardStore
-from shared.messages.notifications import Expiry, Fare
 from shared.shards import MapMovedError, Shards, ShardTransaction
-
-NOW = datetime(2026, 12, 1, tzinfo=UTC)
-EXPIRY = Expiry(
-    id=UUID(int=1),
-    alert_id=UUID(int=2),
-    user_id=UUID(int=3),
-    revision=0,
-    expired_at=NOW,
-    route="NYC-LON",
-    departure_from=date(2026, 11, 1),
-    departure_to=date(2026, 11, 30),
-)
-FARE = Fare(
-    origin="JFK",
-    destination="LHR",
-    departure_date=date(2026, 12, 24),
-    cabin="economy",
-    stops=0,
-    currency="USD",
-    price=39900,
-    observed_at=NOW,
-    source="test",
-)
+from tests.sample_notices import EXPIRY, FARE
 
 
 class BrokenShards(Shards):

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from services.notifier.deciding.policy import QuietHours, Rules, Standing, Wishes
-from services.notifier.deciding.ruling import Record, Ruling, Traveller, rule, to_decide, to_wait, unseen
+from services.notifier.deciding.ruling import Ruling, Traveller, rule, to_decide, to_wait, unseen
 from services.notifier.gateway import Device
-from services.notifier.telling.conclusion import UNREACHABLE, State
+from services.notifier.states import UNREACHABLE, Record, State
 from shared.deliveries import Wait
 from shared.topology import Lane
 from tests.unit.notices import FIRED_AT as NOW

@@ -2,10 +2,9 @@
 
 from uuid import UUID
 
-from services.notifier.deciding.ruling import Record
+from services.notifier.digest import Digest
 from services.notifier.gateway import Device
-from services.notifier.telling.conclusion import State
-from services.notifier.telling.digest import Digest
+from services.notifier.states import Record, State
 from services.notifier.telling.telling import tellings
 from shared.topology import Lane
 from tests.unit.notices import DEPARTURE, TRAVELLER, expiry, firing

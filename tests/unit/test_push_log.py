@@ -1,65 +1,34 @@
 """Pushes as lines of a file."""
 
 import json
-from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from services.notifier.digest import Digest, Item
 from services.notifier.gateway import Device, Outcome, Push, Verdict
 from services.notifier.push_log import PushLog
 from services.notifier.rendering.rendering import Text
-from services.notifier.telling.digest import Digest, Item
 from shared.errors import UnavailableError
-from shared.messages.notifications import Expiry, Fare, Notice, Notification
+from shared.messages.notifications import Notice
+from tests.sample_notices import ALERT, EXPIRY, FIRING, NOTIFICATION, NOW, USER
 
-NOW = datetime(2026, 10, 1, 6, tzinfo=UTC)
-FIRING = Notification(
-    id=UUID(int=1),
-    alert_id=UUID(int=2),
-    user_id=UUID(int=3),
-    fire_seq=1,
-    fired_at=NOW,
-    route="BCN-BUD",
-    fare=Fare(
-        origin="BCN",
-        destination="BUD",
-        departure_date=date(2026, 12, 11),
-        cabin="economy",
-        stops=0,
-        currency="EUR",
-        price=8999,
-        observed_at=NOW,
-    ),
-    reference_price=8999,
-    armed_price=9000,
-)
-EXPIRY = Expiry(
-    id=UUID(int=1),
-    alert_id=UUID(int=2),
-    user_id=UUID(int=3),
-    revision=0,
-    expired_at=NOW,
-    route="BCN-BUD",
-    departure_from=date(2026, 9, 1),
-    departure_to=date(2026, 9, 30),
-)
 OF_EVERY_PUSH = {
-    "notification_id": str(UUID(int=1)),
-    "user_id": str(UUID(int=3)),
+    "notification_id": str(NOTIFICATION),
+    "user_id": str(USER),
     "device": str(UUID(int=4)),
     "title": "A title",
     "body": "A body",
-    "sent_at": "2026-10-01T06:00:00Z",
+    "sent_at": "2026-12-01T12:00:00Z",
 }
-OF_AN_ALERT = OF_EVERY_PUSH | {"alert_id": str(UUID(int=2))}
-FARE = {"price": 8999, "currency": "EUR", "fare": "BCN-BUD:2026-12-11:@:economy:0:EUR"}
+OF_AN_ALERT = OF_EVERY_PUSH | {"alert_id": str(ALERT)}
+FARE = {"price": 39900, "currency": "USD", "fare": "JFK-LHR:2026-12-24:@:economy:0:USD"}
 
 
 def push(told: Notice | Digest) -> Push:
-    device = Device(UUID(int=4), UUID(int=3), "ios", "en", "UTC", "a-secret-token", "token")
+    device = Device(UUID(int=4), USER, "ios", "en", "UTC", "a-secret-token", "token")
     return Push(told, device, Text("A title", "A body"))
 
 

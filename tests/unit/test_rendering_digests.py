@@ -1,48 +1,24 @@
 """The words of a digest."""
 
-from datetime import UTC, date, datetime
-from uuid import UUID
-
+import msgspec
 import pytest
 
+from services.notifier.digest import Digest, Item
 from services.notifier.rendering import rendering
 from services.notifier.rendering.rendering import MAX_BODY_CHARACTERS, SEPARATOR, render
-from services.notifier.telling.digest import Digest, Item
-from shared.messages.notifications import Fare, Notification
+from tests.sample_notices import FARE, FIRING, NOTIFICATION, USER
 
-NOW = datetime(2026, 10, 1, 6, tzinfo=UTC)
 NEW_YORK_LONDON, BARCELONA_BUDAPEST, SINGAPORE_TOKYO = ("JFK", "LHR"), ("BCN", "BUD"), ("SIN", "NRT")
 
 
 def item(airports: tuple[str, str] = NEW_YORK_LONDON, other_dates: int = 0) -> Item:
     origin, destination = airports
-    fare = Fare(
-        origin=origin,
-        destination=destination,
-        departure_date=date(2026, 12, 24),
-        cabin="economy",
-        stops=0,
-        currency="USD",
-        price=39900,
-        observed_at=NOW,
-    )
-    best = Notification(
-        id=UUID(int=1),
-        alert_id=UUID(int=2),
-        user_id=UUID(int=3),
-        fire_seq=1,
-        fired_at=NOW,
-        route="NYC-LON",
-        fare=fare,
-        previous_price=45000,
-        reference_price=36000,
-        armed_price=37000,
-    )
-    return Item(best, other_dates)
+    fare = msgspec.structs.replace(FARE, origin=origin, destination=destination)
+    return Item(msgspec.structs.replace(FIRING, fare=fare), other_dates)
 
 
 def digest(*items: Item) -> Digest:
-    return Digest(UUID(int=1), UUID(int=3), items)
+    return Digest(NOTIFICATION, USER, items)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from services.notifier.deciding.spreading import spread
 from services.notifier.deciding.wall_clock import is_within, next_at, quiet_until
-from services.notifier.telling.digest import by_alert
+from services.notifier.digest import by_alert
 from shared.messages.notifications import Expiry, Notice, Notification
 
 

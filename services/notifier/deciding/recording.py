@@ -14,9 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from services.notifier import records
 from services.notifier.deciding import travellers
 from services.notifier.deciding.policy import Rules
-from services.notifier.deciding.ruling import Record, Ruling, Traveller, rule, to_decide, to_wait, unseen
+from services.notifier.deciding.ruling import Ruling, Traveller, rule, to_decide, to_wait, unseen
 from services.notifier.deciding.travellers import Wished
-from services.notifier.telling.conclusion import State
+from services.notifier.states import Record, State
 from services.notifier.transactions import transaction
 from services.notifier.vetting.evaluations import ask_to_undo
 from shared import metrics

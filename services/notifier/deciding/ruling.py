@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Final, TypeAlias
 from uuid import UUID
 
 from services.notifier.deciding import policy
 from services.notifier.deciding.policy import Decision, Hold, Rules, Send, Suppress, Waiting
 from services.notifier.gateway import Device
-from services.notifier.telling.conclusion import UNREACHABLE, State
+from services.notifier.states import UNREACHABLE, Record, State
 from services.notifier.vetting.revocation import UNSEEN
 from shared.deliveries import Wait
 from shared.messages.notifications import Notice
@@ -18,21 +18,6 @@ from shared.topology import Lane
 # Another notifier has it in hand, which is seldom long.
 ELSEWHERE_S: Final = 5.0
 IN_HAND_ELSEWHERE: Final = "in_hand_elsewhere"
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """A notification's row; `release_at`, `tries` and what follows them are as the schema says."""
-
-    id: UUID
-    fired_on: date
-    state: State
-    reason: str = ""
-    release_at: datetime | None = None
-    tries: int = 0
-    first_tried_at: datetime | None = None
-    retry_at: datetime | None = None
-    reached: frozenset[UUID] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from typing import Literal, TypeAlias
 
 from firebase_admin import messaging
 
+from services.notifier.digest import Digest
 from services.notifier.gateway import Push
-from services.notifier.telling.digest import Digest
 from shared.messages.notifications import Expiry, Notice, Notification
 
 # A fare seldom lasts a day: a push that arrives later would send a traveller after a price that is gone.

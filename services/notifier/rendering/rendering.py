@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from babel import Locale
 
+from services.notifier.digest import Digest, Item
 from services.notifier.rendering.figures import clock, day, days, locale_of, money, number, percent
 from services.notifier.rendering.phrases import phrases_in
 from services.notifier.rendering.shortening import fits, shortened
-from services.notifier.telling.digest import Digest, Item
 from shared.airports import cities, city_name, is_airport
 from shared.messages.notifications import Cabin, Expiry, Fare, Notice, Notification
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from services.notifier.deciding.ruling import Record
 from services.notifier.gateway import Outcome, Verdict
-from services.notifier.telling.conclusion import Conclusion, Next, State, conclude
+from services.notifier.states import Record, State
+from services.notifier.telling.conclusion import Conclusion, Next, conclude
 from services.notifier.telling.retrying import next_try
 from shared.deliveries import DeadLetter, Unfinished, Wait
 

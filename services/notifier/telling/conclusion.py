@@ -2,24 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from enum import Enum, StrEnum
-from typing import Final
+from enum import Enum
 
 from services.notifier.gateway import Outcome, Verdict
-
-
-class State(StrEnum):
-    """The states of a notification in the accounts database."""
-
-    QUEUED = "queued"
-    HELD = "held"  # until its time
-    SENDING = "sending"
-    SENT = "sent"  # accepted for one device at least
-    FAILED = "failed"
-    SUPPRESSED = "suppressed"  # true, and not worth a push
-    DROPPED = "dropped"  # withheld: it no longer holds
-    DELIVERED = "delivered"  # by the app's word, as is the next
-    OPENED = "opened"
+from services.notifier.states import State
 
 
 class Next(Enum):
@@ -30,10 +16,6 @@ class Next(Enum):
     WAIT = "wait"  # it was not tried: no try is lost
     STOP = "stop"  # nor will any other be sent now: keep the batch in hand
     BURY = "bury"  # by a fault of ours: a person has to look at it
-
-
-# Reasons of failures that are nobody's fault and that no replay mends: nobody can be reached there.
-UNREACHABLE: Final = frozenset({"no_device", "unregistered", "invalid_address", "sender_id_mismatch"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.notifier import devices, records
 from services.notifier.deciding.recording import Recorded
-from services.notifier.deciding.ruling import ELSEWHERE_S, IN_HAND_ELSEWHERE, Record, Traveller
+from services.notifier.deciding.ruling import ELSEWHERE_S, IN_HAND_ELSEWHERE, Traveller
 from services.notifier.gateway import Device, Gateway, Outcome, Push, Verdict
 from services.notifier.rendering.rendering import render
+from services.notifier.states import Record, State
 from services.notifier.telling.aftermath import Aftermath, aftermath
-from services.notifier.telling.conclusion import State
 from services.notifier.telling.telling import Telling, tellings
 from services.notifier.transactions import transaction
 from shared import metrics

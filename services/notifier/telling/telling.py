@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from services.notifier.deciding.ruling import Record
+from services.notifier.digest import Digest, compose
 from services.notifier.gateway import Device
-from services.notifier.telling.digest import Digest, compose
+from services.notifier.states import Record
 from shared.messages.notifications import Notice, Notification
 from shared.topology import Lane
 

@@ -8,7 +8,7 @@ from uuid import UUID
 import structlog
 
 from services.notifier.deciding.ruling import Ruling
-from services.notifier.telling.conclusion import State
+from services.notifier.states import State
 from services.notifier.vetting.alerts import AlertReader
 from services.notifier.vetting.boards import FareReader
 from services.notifier.vetting.revocation import Revocation, by_alert, by_fare

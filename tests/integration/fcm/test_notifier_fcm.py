@@ -13,8 +13,9 @@ from services.notifier.gateway import Outcome, Verdict
 from shared.errors import ConfigurationError
 from tests.hand_moved_clock import Clock
 from tests.integration.fcm_stand_in import Answer, FcmStandIn
-from tests.integration.pushes import NOTIFICATION, NOW, Pace, counted, push
+from tests.integration.pushes import Pace, counted, push
 from tests.real_data import real_file
+from tests.sample_notices import FIRING, NOW
 
 ERROR_BODIES = "payloads/fcm/error_bodies.json"
 FCM_ERROR = "type.googleapis.com/google.firebase.fcm.v1.FcmError"
@@ -138,7 +139,7 @@ async def test_a_push_arrives_as_firebase_admin_writes_it(
     assert await gateway.send([push(address)]) == [SENT]
     (message,) = (one for one in stand_in.messages() if one.get("token") == address)
     assert message["notification"]["title"] == "New York → London from $399.00"
-    assert message["android"]["notification"]["tag"] == str(NOTIFICATION.alert_id)
+    assert message["android"]["notification"]["tag"] == str(FIRING.alert_id)
     assert message["android"]["ttl"] == f"{24 * 3600}s"
 
 

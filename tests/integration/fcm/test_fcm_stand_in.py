@@ -3,7 +3,6 @@
 import json
 import ssl
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from time import time
 from typing import Any
 
@@ -18,21 +17,6 @@ from tests.real_data import real_file
 SEND = f"/v1/projects/{PROJECT}/messages:send"
 SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
 UNAVAILABLE = Answer(503, {"error": {"status": "UNAVAILABLE"}}, {"Retry-After": "7"})
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[FcmStandIn]:
-    with fcm_stand_in() as one:
-        yield one
-
-
-@pytest.fixture
-def stand_in(running: FcmStandIn) -> Iterator[FcmStandIn]:
-    """The module's stand-in; what it was told for all is taken back."""
-    yield running
-    running.answer_all(None)
-    running.set_latency(0)
-    running.set_token_endpoint()
 
 
 class Sender:
@@ -229,9 +213,3 @@ def test_over_tls_the_client_chooses_the_protocol(http2: bool, version: str) -> 
             one.token = one.exchange(one.assertion()).json()["access_token"]
             response = one.send_to("secure")
     assert (response.status_code, response.http_version) == (200, version)
-
-
-def test_its_key_file_is_copied_for_a_sender(stand_in: FcmStandIn, tmp_path: Path) -> None:
-    account = json.loads(stand_in.write_credentials(tmp_path / "account.json").read_text())
-    assert account["project_id"] == PROJECT
-    assert account["token_uri"] == f"{stand_in.url}/token"
