@@ -36,7 +36,9 @@ class BrokerSettings(BaseSettings):
 class BoardSettings(BaseSettings):
     """Where the fare boards are, and which fares on them count."""
 
-    redis_url: str
+    redis_url: str = Field(
+        description="redis://:password@host:6379/0, or a cluster's redis+cluster://:password@host:7000,host:7001/"
+    )
     fare_lifetime_days: int = Field(
         DEFAULT_FARE_LIFETIME.days, ge=1, le=365, description="a fare that no source confirms for so long is gone"
     )

@@ -51,8 +51,13 @@ def launch(children: Children, folder: Path) -> Redis:
     folder.mkdir(exist_ok=True)
     (port,) = free_ports(1)
     server = Redis(port, kept_password(folder / "password"))
-    config = folder / "redis.conf"
-    text = _CONFIG.format(host=LOOPBACK, port=port, password=server.password, folder=folder)
-    write_private(config, text)
-    children.spawn(server.name, [redis_server(), config], env={"PATH": SYSTEM_PATH, "LANG": "C.UTF-8"})
+    start(children, folder, server)
     return server
+
+
+def start(children: Children, folder: Path, server: Redis, further_config: str = "") -> None:
+    """Start a server that is there already, or was."""
+    config = folder / "redis.conf"
+    text = _CONFIG.format(host=LOOPBACK, port=server.port, password=server.password, folder=folder)
+    write_private(config, text + further_config)
+    children.spawn(server.name, [redis_server(), config], env={"PATH": SYSTEM_PATH, "LANG": "C.UTF-8"})

@@ -9,23 +9,29 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import structlog
 from limits import RateLimitItem
-from limits.aio.storage import RedisStorage
+from limits.aio.storage import RedisClusterStorage, RedisStorage
+from limits.aio.storage.redis.redispy import RedispyBridge
 from limits.aio.strategies import MovingWindowRateLimiter
 from litestar.exceptions import TooManyRequestsException
-from redis.asyncio import ConnectionPool
+from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import RedisClusterException, RedisError
+
+from shared.redis_cluster.addresses import ClusterUrl, is_cluster
 
 # What a request waits for Redis at most, and for how long nobody asks it again when that was not enough. Less, and
 # a busy moment of this process would pass for Redis being away.
 _PATIENCE_S: Final = 0.25
 _PAUSE_S: Final = 1.0
 _CONNECTIONS: Final = 256  # more than the requests that granian hands over at once
+
+# Sent on to a node of a cluster that has just joined, redis-py's client stumbles over an attribute of None.
+_AWAY: Final = (RedisError, RedisClusterException, AttributeError, OSError, TimeoutError)
 
 AnswerT = TypeVar("AnswerT")
 
@@ -41,16 +47,8 @@ class RateLimits:
     """
 
     def __init__(self, redis_url: str, clock: Callable[[], float] = time.monotonic) -> None:
-        # One that waits for a connection at its limit would make some requests wait long in a crowd.
-        self._pool = ConnectionPool.from_url(
-            redis_url, max_connections=_CONNECTIONS, retry=Retry(NoBackoff(), retries=0)
-        )
-        storage = RedisStorage(
-            redis_url,
-            implementation="redispy",
-            key_prefix="limits",
-            connection_pool=self._pool,  # type: ignore[arg-type]  # typed as what clients take else
-        )
+        storage = _cluster(redis_url) if is_cluster(redis_url) else _server(redis_url)
+        self._client = cast("Redis", cast("RedispyBridge", storage.bridge).get_connection())
         self._together = MovingWindowRateLimiter(storage)
         self._alone = _Alone()
         self._clock = clock
@@ -67,7 +65,7 @@ class RateLimits:
 
     async def close(self) -> None:
         """Close the connections to Redis."""
-        await self._pool.aclose()
+        await self._client.aclose()
 
     async def _hit(self, limit: RateLimitItem, who: str) -> bool:
         let_through = await self._ask(partial(self._together.hit, limit, who))
@@ -85,7 +83,7 @@ class RateLimits:
         try:
             async with asyncio.timeout(_PATIENCE_S):
                 return await question()
-        except (RedisError, OSError, TimeoutError) as error:
+        except _AWAY as error:
             self._ask_again_at = self._clock() + _PAUSE_S
             log.warning("rate_limits_count_alone", error=type(error).__name__)
             return None
@@ -104,6 +102,25 @@ class _Alone:
         key = limit.key_for(who)
         self._counts[key] += 1
         return self._counts[key] <= limit.amount
+
+
+# A pool that waits for a connection at its limit would make some requests wait long in a crowd.
+_CONNECTING: Final[dict[str, Any]] = {
+    "implementation": "redispy",
+    "key_prefix": "limits",
+    "max_connections": _CONNECTIONS,
+    "retry": Retry(NoBackoff(), retries=0),
+}
+
+
+def _server(url: str) -> RedisStorage:
+    return RedisStorage(url, **_CONNECTING)
+
+
+def _cluster(url: str) -> RedisStorage:
+    cluster = ClusterUrl.parse(url)
+    credentials: dict[str, Any] = {"username": cluster.username, "password": cluster.password}
+    return RedisClusterStorage(url, **_CONNECTING, **credentials)
 
 
 def _refusal(limit: RateLimitItem, wait_s: int) -> TooManyRequestsException:

@@ -1,0 +1,1 @@
+"""Redis Cluster: its nodes, which slots they serve, and calls that are in parts because their keys are."""
