@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 import numpy as np
 import pyarrow as pa
 
-from services.price_worker.comparison import Changes, Comparison, Sightings, compare, latest
+from services.price_worker.comparison import Changes, Comparison, compare
+from services.price_worker.sightings import Sightings, latest
 from shared import metrics
 from shared.broker import Broker, Outgoing
 from shared.consumer import count_set_aside

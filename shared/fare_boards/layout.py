@@ -7,7 +7,6 @@ starts at a random one, so that equal headers mean equal boards. A row is 23 byt
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from functools import lru_cache
 from typing import Final
 
@@ -15,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shared.errors import FarelarkError
-from shared.messages.fare_key import DATES_BITS, unpack_board
+from shared.messages.fare_key import DATES_BITS, departure_of, unpack_board
 
 FORMAT: Final = 1
 HEADER_BYTES: Final = 8
@@ -35,8 +34,10 @@ ROW: Final = np.dtype(
 )
 MAX_REFERENCE: Final = 2**32 - 1
 _VERSION_BITS: Final = 56
+_VERSION_MASK: Final = np.uint64(2**_VERSION_BITS - 1)
+_FORMAT_BITS: Final = np.uint64(FORMAT << _VERSION_BITS)
+_READABLE: Final = (ABSENT, bytes([FORMAT]))
 _DAYS_KEPT_AFTER_DEPARTURE: Final = 2  # the departure date may last that long somewhere
-_EPOCH: Final = date(1970, 1, 1)
 
 Ints = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.void]
@@ -71,21 +72,34 @@ def parse(values: Sequence[bytes | None]) -> Boards:
         BoardFormatError: a value is not a board of this format.
     """
     present = [value or ABSENT for value in values]
-    for position, value in enumerate(present):
-        if value and (value[0] != FORMAT or (len(value) - HEADER_BYTES) % ROW.itemsize):
-            raise BoardFormatError(position, value)
-    sizes = [max(0, len(value) - HEADER_BYTES) // ROW.itemsize for value in present]
+    sizes = np.array([len(value) for value in present], dtype=np.int64)
+    headers = [value[:HEADER_BYTES] for value in present]
+    count, rest = np.divmod(np.where(sizes, sizes - HEADER_BYTES, 0), ROW.itemsize)
+    odd = np.array([header[:1] not in _READABLE for header in headers], dtype=bool) | (rest != 0)
+    if odd.any():
+        position = int(odd.argmax())
+        raise BoardFormatError(position, present[position])
     return Boards(
-        headers=[value[:HEADER_BYTES] for value in present],
-        offsets=np.concatenate(([0], np.cumsum(sizes, dtype=np.int64))),
-        rows=np.frombuffer(b"".join(value[HEADER_BYTES:] for value in present), dtype=ROW),
+        headers=headers,
+        offsets=np.concatenate(([0], np.cumsum(count))),
+        rows=np.frombuffer(b"".join([value[HEADER_BYTES:] for value in present]), dtype=ROW),
     )
 
 
-def next_header(header: bytes) -> bytes:
-    """The header after one more write."""
-    version = int.from_bytes(header[1:], "big") + 1 if header else secrets.randbits(_VERSION_BITS)
-    return bytes([FORMAT]) + (version % 2**_VERSION_BITS).to_bytes(HEADER_BYTES - 1, "big")
+def next_headers(headers: Sequence[bytes]) -> list[bytes]:
+    """The headers of these boards after one more write."""
+    present = b"".join([header or secrets.token_bytes(HEADER_BYTES) for header in headers])
+    versions = (np.frombuffer(present, ">u8") + np.uint64(1)) & _VERSION_MASK
+    moved = (versions | _FORMAT_BITS).astype(">u8").tobytes()
+    return [moved[start : start + HEADER_BYTES] for start in range(0, len(moved), HEADER_BYTES)]
+
+
+def next_values(headers: Sequence[bytes], rows: Rows, offsets: Ints, boards: Sequence[int]) -> list[bytes]:
+    """The values of these boards, given by position, after one more write: of rows and offsets as in `Boards`."""
+    content = rows.tobytes()
+    ends = (offsets * ROW.itemsize).tolist()
+    moved = next_headers([headers[board] for board in boards])
+    return [header + content[ends[board] : ends[board + 1]] for header, board in zip(moved, boards, strict=True)]
 
 
 def prices(rows: Rows) -> Ints:
@@ -131,5 +145,4 @@ def _dates_in_key(dates: int) -> str:
 
 def expires_at(board: int) -> int:
     """When Redis may forget the board, in seconds since 1970."""
-    days = (unpack_board(board).departure_date - _EPOCH).days + _DAYS_KEPT_AFTER_DEPARTURE
-    return days * 24 * 3600
+    return (departure_of(board) + _DAYS_KEPT_AFTER_DEPARTURE) * 24 * 3600

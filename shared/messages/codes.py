@@ -42,7 +42,9 @@ def code_column(column: pa.Array, code_of: Callable[[str], int]) -> npt.NDArray[
     distinct = encoded.dictionary.to_pylist()
     codes = [MISSING if text is None else code_of(text) for text in distinct]
     table = np.array([*codes, MISSING], dtype=np.int64)
-    return table[integers(encoded.indices, len(distinct))]
+    indices = encoded.indices
+    numbers = integers(indices, len(distinct)) if indices.null_count else indices.to_numpy()
+    return table.take(numbers)
 
 
 @lru_cache(maxsize=16_384)

@@ -49,6 +49,8 @@ class Findings:
 
     def note_codes(self, column: str, column_codes: Ints) -> None:
         """Mark the rows whose text could not be coded."""
+        if column_codes.min(initial=0) >= 0:
+            return
         self.note(f"{column}_missing", column_codes == codes.MISSING)
         self.note(f"{column}_malformed", column_codes == codes.MALFORMED)
         self.note(f"{column}_unknown", column_codes == codes.UNKNOWN)
@@ -123,11 +125,11 @@ def _code(rows: pa.RecordBatch, name: str, findings: Findings) -> Ints:
 
 
 def _days(rows: pa.RecordBatch, name: str) -> Ints:
-    return integers(rows[name].cast(pa.int32()), 0)
+    return integers(rows[name].view(pa.int32()), 0)
 
 
 def _minutes(rows: pa.RecordBatch) -> Ints:
-    return integers(rows["departure_time"].cast(pa.int32()), 24 * 3600) // 60
+    return integers(rows["departure_time"].view(pa.int32()), 24 * 3600) // 60
 
 
 def _check_dates(findings: Findings, departure: Ints, returning: Ints, one_way: Bools, today: int) -> None:

@@ -153,15 +153,19 @@ def pack_board(board: Board) -> int:
 def unpack_board(key: int) -> Board:
     """Read one board key back."""
     returning = key & (2**_DAY_BITS - 1)
-    departure = key >> _DAY_BITS & (2**_DAY_BITS - 1)
     destination = key >> 2 * _DAY_BITS & (2**_AIRPORT_BITS - 1)
     origin = key >> 2 * _DAY_BITS + _AIRPORT_BITS
     return Board(
         letters_of(origin),
         letters_of(destination),
-        _EPOCH + timedelta(days=departure),
+        _EPOCH + timedelta(days=departure_of(key)),
         _EPOCH + timedelta(days=returning) if returning else None,
     )
+
+
+def departure_of(board: int) -> int:
+    """The departure date of one board key, in days since 1970."""
+    return board >> _DAY_BITS & (2**_DAY_BITS - 1)
 
 
 def fare_name(board: Board, fare: Fare) -> str:

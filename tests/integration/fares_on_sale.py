@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from redis.asyncio import Redis
 
-from shared.fare_boards.layout import FORMAT, ROW, expires_at, next_header, put_observations, put_prices, redis_key
+from shared.fare_boards.layout import FORMAT, ROW, expires_at, next_headers, put_observations, put_prices, redis_key
 from shared.messages.fare_key import Board, Fare, pack_board, pack_fare
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -56,4 +56,4 @@ def value(offers: Iterable[Offer]) -> bytes:
     put_prices(rows, every, np.array([offer.price for offer in sorted_offers]), np.ones(len(rows), dtype=np.int64))
     seen = [int(offer.seen.timestamp() * 1000) for offer in sorted_offers]
     put_observations(rows, every, np.array(seen))
-    return next_header(bytes([FORMAT]) + bytes(7)) + rows.tobytes()
+    return next_headers([bytes([FORMAT]) + bytes(7)])[0] + rows.tobytes()

@@ -18,7 +18,7 @@ from shared.fare_boards.layout import (
     FORMAT,
     ROW,
     expires_at,
-    next_header,
+    next_headers,
     put_observations,
     put_prices,
     redis_key,
@@ -87,7 +87,7 @@ async def put_on_board(redis_url: str, board: Board, offers: tuple[Offer, ...]) 
     put_prices(rows, every, np.array([offer.price for _, offer in keyed]), np.ones(len(keyed), dtype=np.int64))
     put_observations(rows, every, np.array([int(offer.observed_at.timestamp() * 1000) for _, offer in keyed]))
     key = pack_board(board)
-    value = next_header(bytes([FORMAT]) + bytes(7)) + rows.tobytes()
+    value = next_headers([bytes([FORMAT]) + bytes(7)])[0] + rows.tobytes()
     store = BoardStore(redis_url)
     try:
         assert await store.write([Write(redis_key(key), ABSENT, value, expires_at(key))]) == []

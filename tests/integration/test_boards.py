@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from fleet.servers import redis as redis_server
 from fleet.servers.children import children_in
 from shared.errors import UnavailableError
-from shared.fare_boards.layout import ABSENT, FORMAT, HEADER_BYTES, ROW, BoardFormatError, next_header
+from shared.fare_boards.layout import ABSENT, FORMAT, HEADER_BYTES, ROW, BoardFormatError, next_headers
 from shared.fare_boards.store import BoardStore, Write
 
 KEY = "fares:JFK-LHR:2026-12-24"
@@ -21,7 +21,7 @@ MIDNIGHT_OF_THE_YEAR_2100 = 4_102_444_800
 
 
 def write(header: bytes, row: bytes, key: str = KEY) -> Write:
-    return Write(key, header, next_header(header) + row.ljust(ROW.itemsize, b"\x00"), MIDNIGHT_OF_THE_YEAR_2100)
+    return Write(key, header, next_headers([header])[0] + row.ljust(ROW.itemsize, b"\x00"), MIDNIGHT_OF_THE_YEAR_2100)
 
 
 async def test_boards_are_read_in_order_and_an_absent_one_has_no_rows(boards: BoardStore) -> None:

@@ -108,7 +108,7 @@ class World:
         layout.put_prices(rows, everywhere, prices, prices)
         seen = [round(fare.observed_at.timestamp() * 1000) for fare in fares]
         layout.put_observations(rows, everywhere, np.array(seen))
-        value = layout.next_header(layout.ABSENT) + np.sort(rows, order="fare").tobytes()
+        value = layout.next_headers([layout.ABSENT])[0] + np.sort(rows, order="fare").tobytes()
         await self.boards.write([Write(board_of(fares[0]), layout.ABSENT, value, LONG_AFTER_ANY_CLOCK)])
 
 

@@ -5,7 +5,8 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from services.price_worker.comparison import Comparison, compare, latest
+from services.price_worker.comparison import Comparison, compare
+from services.price_worker.sightings import latest
 from shared.conversion import ReferenceAmounts
 from shared.fare_boards import layout
 from shared.messages.columns import FareColumns

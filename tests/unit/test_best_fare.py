@@ -51,7 +51,7 @@ def _value(fares: dict[int, Row]) -> bytes:
     prices = np.array([row[2] for row in ordered], dtype=np.int64)
     layout.put_prices(rows, everywhere, prices, prices)
     layout.put_observations(rows, everywhere, np.array([row[3] for row in ordered], dtype=np.int64))
-    return layout.next_header(layout.ABSENT) + rows.tobytes()
+    return layout.next_headers([layout.ABSENT])[0] + rows.tobytes()
 
 
 def euros(fare: Fare, price: int) -> int:

@@ -15,7 +15,7 @@ from shared.fare_boards.layout import (
     ROW,
     BoardFormatError,
     expires_at,
-    next_header,
+    next_headers,
     observations,
     parse,
     prices,
@@ -30,7 +30,7 @@ from tests.unit.fares import columns_of, fare
 def value_of(*fares: int) -> bytes:
     rows = np.zeros(len(fares), dtype=ROW)
     rows["fare"] = fares
-    return next_header(ABSENT) + rows.tobytes()
+    return next_headers([ABSENT])[0] + rows.tobytes()
 
 
 def test_a_fare_takes_23_bytes() -> None:
@@ -62,13 +62,13 @@ def test_what_is_no_board_is_refused(value: bytes) -> None:
 
 
 def test_every_write_moves_the_version_and_new_boards_start_anywhere() -> None:
-    first = next_header(ABSENT)
-    second = next_header(first)
+    first = next_headers([ABSENT])[0]
+    second = next_headers([first])[0]
 
     assert (first[0], second[0]) == (FORMAT, FORMAT)
     assert (int.from_bytes(first[1:], "big") + 1) % 2**56 == int.from_bytes(second[1:], "big")
-    assert next_header(bytes([FORMAT]) + b"\xff" * 7) == bytes([FORMAT]) + bytes(7)
-    assert len({next_header(ABSENT) for _ in range(20)}) == 20
+    assert next_headers([bytes([FORMAT]) + b"\xff" * 7])[0] == bytes([FORMAT]) + bytes(7)
+    assert len({next_headers([ABSENT])[0] for _ in range(20)}) == 20
 
 
 @given(st.lists(st.tuples(st.integers(0, MAX_PRICE), st.integers(0, 2**48 - 1), st.integers(0, 2**41)), min_size=1))

@@ -6,7 +6,8 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.price_worker.comparison import compare, latest
+from services.price_worker.comparison import compare
+from services.price_worker.sightings import latest
 from shared.fare_boards import layout
 from tests.unit.boards_in_memory import FACTORS, LONG_AGO, Worker, amounts_at, at, board_of, changes_of, milliseconds
 from tests.unit.fare_model import Factors, Model, place_of

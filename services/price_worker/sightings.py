@@ -1,0 +1,78 @@
+"""The latest sighting of each fare in a batch: what is compared with the boards. Pure numpy."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from shared.messages.columns import FareColumns
+
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+Keys = npt.NDArray[np.uint64]
+
+
+@dataclass(frozen=True, slots=True)
+class Sightings:
+    """The latest sighting of each fare in a batch, sorted by board and fare.
+
+    `boards` are the b distinct board keys, `board` says for each of n sightings which one (0 to b - 1),
+    `row` which row of the batch it was.
+    """
+
+    boards: Keys
+    board: Ints
+    fare: Keys
+    price: Ints
+    observed_at: Ints
+    row: Ints
+
+    def on(self, boards: Sequence[int]) -> "Sightings":
+        """Only what was seen on these boards, given by position in ascending order."""
+        wanted = np.isin(self.board, boards)
+        return Sightings(
+            self.boards[boards],
+            np.searchsorted(boards, self.board[wanted]),
+            self.fare[wanted],
+            self.price[wanted],
+            self.observed_at[wanted],
+            self.row[wanted],
+        )
+
+
+def latest(fares: FareColumns) -> Sightings:
+    """Keep one sighting of each fare: the latest, and of two at the same instant the cheaper.
+
+    So the outcome does not depend on the order in which documents arrive.
+    """
+    boards, board = _numbered(fares.board)
+    row = _sorted(board, fares.fare)
+    repeated = (board[row[1:]] == board[row[:-1]]) & (fares.fare[row[1:]] == fares.fare[row[:-1]])
+    if repeated.any():
+        row = np.lexsort((-fares.price, fares.observed_at, fares.fare, board))
+        row = row[np.append(~repeated, True)]
+    return Sightings(boards, board[row], fares.fare[row], fares.price[row], fares.observed_at[row], row)
+
+
+def _numbered(boards: Keys) -> tuple[Keys, Ints]:
+    """The distinct boards in ascending order, and which of them each row is on.
+
+    A sweep yields the fares of a board together and its boards in order: then there is nothing to sort.
+    """
+    begins = boards[1:] != boards[:-1]
+    if (boards[1:] >= boards[:-1]).all():
+        return boards[np.append(True, begins)[: len(boards)]], np.append(0, np.cumsum(begins))[: len(boards)]
+    distinct, number = np.unique(boards, return_inverse=True)
+    return distinct, number.astype(np.int64)
+
+
+def _sorted(board: Ints, fare: Keys) -> Ints:
+    """The rows sorted by board and fare; those equal in both come in any order.
+
+    First by fare, which numpy does in vector registers, then stably by board, which takes numbers of 16 bits in
+    linear time: a quarter of what `lexsort` takes.
+    """
+    by_fare = np.argsort(fare)
+    narrow = board.astype(np.uint16)  # a batch has fewer rows
+    return by_fare[np.argsort(narrow[by_fare], kind="stable")]
