@@ -98,7 +98,7 @@ class Lane(StrEnum):
 
 
 FARES_INGEST: Final = WorkQueue("fares.ingest", prefetch=4)
-CHANGES_ALERTS: Final = WorkQueue("changes.alerts", prefetch=8)
+CHANGES_ALERTS: Final = WorkQueue("changes.alerts", prefetch=16)
 # So many that a hot route's messages in hand are seen past to those of other routes.
 _LANE_PREFETCH: Final = 500
 NOTIFICATIONS_URGENT: Final = WorkQueue("notifications.urgent", _LANE_PREFETCH, WAITS)

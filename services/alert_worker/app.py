@@ -28,6 +28,9 @@ _EVALUATE_EVERY_S: Final = 5.0
 _EXPIRE_EVERY_S: Final = 3_600.0  # it reads all alerts
 _CUT_SHORT_AFTER: Final = timedelta(seconds=30)  # an edit takes far less to move an alert to another shard
 _SWEEPS: Final = 3
+# Price workers publish some 2,000 changes a message: a fifth of a full batch.
+_MESSAGES_AT_ONCE: Final = 4
+_BYTES_AT_ONCE: Final = 512 * 1024
 
 
 async def serve(settings: Settings, health: Health, stopping: asyncio.Event) -> None:
@@ -53,7 +56,15 @@ async def serve(settings: Settings, health: Health, stopping: asyncio.Event) -> 
             Periodic("arrivals", _CUT_SHORT_AFTER.total_seconds(), partial(finish_arrivals, shards, _CUT_SHORT_AFTER)),
         ]
         consumers = [
-            Consumer(broker, CHANGES_ALERTS, ChangesHandler(claims, shards, clock), health, settings.concurrency),
+            Consumer(
+                broker,
+                CHANGES_ALERTS,
+                ChangesHandler(claims, shards, clock),
+                health,
+                settings.concurrency,
+                batch_size=_MESSAGES_AT_ONCE,
+                batch_bytes=_BYTES_AT_ONCE,
+            ),
             Consumer(broker, ALERTS_EVALUATE, CommandsHandler(evaluator, shards), health, settings.concurrency),
         ]
         async with running(sweeps), asyncio.TaskGroup() as working:

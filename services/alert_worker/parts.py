@@ -1,7 +1,7 @@
 """The changes of a batch by the shard that holds their routes, and which of them fell. Pure."""
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -12,6 +12,7 @@ import pyarrow as pa
 from shared.airports import route_of
 from shared.alerts.rules import UNSET
 from shared.conversion import ReferenceAmounts
+from shared.messages.changes import CHANGES
 from shared.messages.codes import carrier_of
 from shared.messages.columns import FareColumns
 from shared.messages.fare_key import airports_of, currency_of, split_boards, split_fares
@@ -24,6 +25,12 @@ Keys = npt.NDArray[np.uint64]
 _NEVER_SEEN: Final = 0  # as a previous price
 _ELSEWHERE: Final = -1  # as a position
 _HIGHEST_REACHED: Final = 2.0**62  # above every price; more would not fit the column, or be `UNSET`
+
+
+# What is read of a change's document once it is packed.
+_READ: Final = pa.schema(
+    [CHANGES.fields.field(name) for name in ("source", "reference_price", "previous_price", "previous_reference_price")]
+)
 
 
 class Place(NamedTuple):
@@ -159,6 +166,15 @@ class Part:
         """What filters ask of the changes at these positions: cabin, stops, and carrier or nothing."""
         parts = split_fares(self.fare[position])
         return parts.cabin, parts.stops, [carrier_of(code) or "" for code in parts.carrier.tolist()]
+
+
+def joined(batches: Sequence[FareColumns]) -> FareColumns:
+    """The valid changes of several messages as one, with those columns alone that are read here."""
+    names = [field.name for field in fields(FareColumns) if field.name != "rows"]
+    return FareColumns(
+        rows=pa.concat_batches([batch.rows.select(_READ.names).cast(_READ) for batch in batches]),
+        **{name: np.concatenate([getattr(batch, name) for batch in batches]) for name in names},
+    )
 
 
 def parts_by_shard(changes: FareColumns, shard_map: ShardMap) -> Iterator[tuple[int, Part]]:

@@ -7,7 +7,7 @@ from typing import Final
 from shared.periodic import Periodic
 from shared.shards import Shards
 
-AT_ONCE: Final = 50  # alerts in one transaction
+AT_ONCE: Final = 200  # alerts in one transaction: those that fired together want the same boards
 
 # Does some of the work on one shard, on so many alerts at most; gives on how many.
 Sweep = Callable[[int, int], Awaitable[int]]

@@ -70,7 +70,9 @@ class KnownFares:
         at = at[filters.want_fares(self.fare[at])]
         if not len(at):
             return None
-        return self._fare(at[np.lexsort((self.fare[at], self.board[at], self.reference[at]))[0]])
+        reference = self.reference[at]
+        cheapest = at[reference == reference.min()]
+        return self._fare(cheapest[np.lexsort((self.fare[cheapest], self.board[cheapest]))[0]])
 
     def of(self, board: int, fare: int) -> AvailableFare | None:
         """One fare by its keys, None if it is not there."""

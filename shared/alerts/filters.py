@@ -99,8 +99,10 @@ class Filters:
 
     def want_fares(self, fares: Keys) -> npt.NDArray[np.bool_]:
         """Which of n fares, by key, are wanted for what they are."""
-        parts = split_fares(fares)
         wanted = np.ones(len(fares), dtype=bool)
+        if (self.cabin, self.max_stops, self.carriers, self.excluded_carriers) == (None, None, None, None):
+            return wanted
+        parts = split_fares(fares)
         if self.cabin is not None:
             wanted &= parts.cabin == self.cabin
         if self.max_stops is not None:

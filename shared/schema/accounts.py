@@ -163,14 +163,13 @@ notifications = Table(
     Column("retry_at", DateTime(timezone=True)),  # not before: the gateway may have asked for it
     Column("reached", ARRAY(Uuid), nullable=False, server_default="{}"),  # the devices that have it
     Column("told_with", Uuid),  # the notification that leads the digest it was told in
-    # The day leads because a partitioned key must hold it; a notification's day never changes with a repeat.
-    PrimaryKeyConstraint("fired_on", "id"),
+    # A partitioned key must hold the day; a notification's day never changes with a repeat.
+    PrimaryKeyConstraint("id", "fired_on"),
     CheckConstraint(
         "state IN ('queued', 'held', 'sending', 'sent', 'failed', 'suppressed', 'dropped', 'delivered', 'opened')",
         name="state",
     ),
     Index(None, "user_id", "recorded_at"),
-    Index(None, "id"),
     Index(None, "release_at", postgresql_where=text("state = 'held'")),
     postgresql_partition_by="RANGE (fired_on)",
 )
