@@ -30,9 +30,13 @@ class FarePublisher:
         Raises:
             UnavailableError: an earlier batch was not confirmed.
         """
+        await self.send(encode(FARES, fares), fares.num_rows, cycle)
+
+    async def send(self, body: bytes, fares: int, cycle: str) -> None:
+        """Send an encoded batch of so many fares; as above."""
         await self._slots.acquire()
         self._raise_failures()
-        self._sending.add(asyncio.create_task(self._send(fares, cycle)))
+        self._sending.add(asyncio.create_task(self._send(body, fares, cycle)))
 
     async def flush(self) -> None:
         """Wait until every batch is confirmed.
@@ -44,12 +48,11 @@ class FarePublisher:
             await asyncio.wait(self._sending)
         self._raise_failures()
 
-    async def _send(self, fares: pa.RecordBatch, cycle: str) -> None:
+    async def _send(self, body: bytes, fares: int, cycle: str) -> None:
         try:
-            body = encode(FARES, fares)
             message = Outgoing(routing_key=FARES_INGEST.name, body=body, content_type=ARROW, headers={"cycle": cycle})
             await self._broker.publish(message)
-            self.confirmed += fares.num_rows
+            self.confirmed += fares
         finally:
             self._slots.release()
 

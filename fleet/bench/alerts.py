@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, Final
 
 import asyncpg
@@ -24,6 +23,7 @@ import psutil
 
 from fleet.addresses import Addresses
 from fleet.bench.market import Market
+from fleet.bench.peak_memory import peak_mb
 from fleet.bench.rehearsal import perform, rehearse
 from fleet.bench.synthetic_alerts import Alerts, fill
 from fleet.bench.synthetic_changes import Changes
@@ -123,7 +123,7 @@ async def measure(addresses: Addresses, plan: Plan, say: Say, filled: Callable[[
     bare = await ceiling.run(_FIRST_SEED, plan.changes // 2)
     say("running queue and workers")
     whole = await _measure(addresses, supply, plan.changes)
-    peak = max(_peak_mb(service.pid) for service in addresses.services)
+    peak = max(peak_mb(service.pid) for service in addresses.services)
     await _stop_workers(addresses)
     say("running the SQL alone once more")
     bare += await ceiling.run(_LAST_SEED, plan.changes - plan.changes // 2)
@@ -240,10 +240,3 @@ async def _stop_workers(addresses: Addresses) -> None:
     for worker in workers:
         worker.terminate()
     await asyncio.to_thread(psutil.wait_procs, workers)
-
-
-def _peak_mb(pid: int) -> int:
-    """The most memory that a process has had, in MB."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    (line,) = (line for line in status.splitlines() if line.startswith("VmHWM:"))
-    return int(line.split()[1]) // 1024

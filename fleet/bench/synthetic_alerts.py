@@ -1,7 +1,6 @@
 """Millions of plausible alerts, copied straight into the shards: each has an armed price, none has fired yet."""
 
 import asyncio
-import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from datetime import date
@@ -10,9 +9,9 @@ from typing import Final
 import asyncpg
 import numpy as np
 import pyarrow as pa
-from pyarrow import csv
 
 from fleet.bench.market import DAYS_AHEAD, RETURN_LEVEL, Bools, Ints, Market, airports
+from fleet.bench.synthetic_travellers import Travellers, copy, uuids
 from shared.errors import ConfigurationError
 from shared.shard_map import ShardMap
 
@@ -45,10 +44,28 @@ Columns = dict[str, pa.Array]
 
 
 class Alerts:
-    """Alerts as columns in the text form that COPY reads, the same ones for the same seed."""
+    """Alerts as columns in the text form that COPY reads, the same ones for the same seed.
 
-    def __init__(self, market: Market, seed: int, today: date, rates_date: date) -> None:
-        self._market, self._seed = market, seed
+    Args:
+        market: the routes, and what is usually paid there.
+        seed: another one gives others of the same kind.
+        today: all departures are later.
+        rates_date: of the exchange rates in use.
+        travellers: whose they are; None: each is somebody else's, of whom nothing is known.
+        armed_level: the middle of the armed prices, as a share of what is usually paid.
+    """
+
+    def __init__(
+        self,
+        market: Market,
+        seed: int,
+        today: date,
+        rates_date: date,
+        travellers: Travellers | None = None,
+        armed_level: float = _ARMED_LEVEL,
+    ) -> None:
+        self._market, self._seed, self._travellers = market, seed, travellers
+        self._armed_level = armed_level
         self._today, self._rates_date = np.datetime64(today, "D"), rates_date
 
     def batches(self, count: int) -> Iterator[pa.RecordBatch]:
@@ -61,11 +78,12 @@ class Alerts:
         route = self._market.choose(count, random)
         round_trip = random.random(count) < _ROUND_TRIP_SHARE
         usual = self._market.usual[route] * np.where(round_trip, RETURN_LEVEL, 1)
-        armed = np.maximum(usual * _ARMED_LEVEL * np.exp(random.normal(0, _ARMED_SPREAD, count)), 1).astype(np.int64)
+        share = self._armed_level * np.exp(random.normal(0, _ARMED_SPREAD, count))
+        armed = np.maximum(usual * share, 1).astype(np.int64)
         names = pa.array([route.name for route in self._market.routes])
         return {
-            "id": _uuids(count, random),
-            "user_id": _uuids(count, random),
+            "id": uuids(count, random),
+            "user_id": self._travellers.some(count, random) if self._travellers else uuids(count, random),
             "route": names.take(pa.array(route)),
             "armed_price": pa.array(armed),
             "initial_price": pa.array(armed),
@@ -120,7 +138,7 @@ async def fill(
             if await pool.fetchval("SELECT EXISTS (SELECT FROM alerts)"):
                 raise ConfigurationError(f"shard{number} has alerts: the bench fills empty shards only")
         for batch in alerts:
-            await asyncio.gather(*(_copy(pools[shard], part) for shard, part in _parts(batch, shard_map)))
+            await asyncio.gather(*(copy(pools[shard], "alerts", part) for shard, part in _parts(batch, shard_map)))
             made(batch.num_rows)
 
 
@@ -129,13 +147,6 @@ def _parts(batch: pa.RecordBatch, shard_map: ShardMap) -> Iterator[tuple[int, pa
     shard_of_route = np.array([shard_map.shard_of(route) for route in routes.dictionary.to_pylist()])
     shard = shard_of_route[routes.indices.to_numpy()]
     return ((int(number), batch.filter(pa.array(shard == number))) for number in np.unique(shard))
-
-
-async def _copy(pool: asyncpg.Pool, alerts: pa.RecordBatch) -> None:
-    text = io.BytesIO()
-    csv.write_csv(alerts, text, csv.WriteOptions(include_header=False))
-    text.seek(0)
-    await pool.copy_to_table("alerts", source=text, columns=alerts.schema.names, format="csv")
 
 
 def _rules(armed: Ints, random: np.random.Generator) -> Columns:
@@ -159,8 +170,3 @@ def _filters(count: int, random: np.random.Generator) -> Columns:
 
 def _choice(values: Sequence[str], shares: Sequence[float], count: int, random: np.random.Generator) -> pa.Array:
     return pa.array(values).take(pa.array(random.choice(len(values), count, p=shares)))
-
-
-def _uuids(count: int, random: np.random.Generator) -> pa.Array:
-    digits = random.bytes(16 * count).hex().encode()
-    return pa.array(np.frombuffer(digits, dtype="S32")).cast(pa.string())

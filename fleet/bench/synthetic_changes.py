@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
+from fleet.bench.booking_classes import LADDER, STEP_PERCENTAGES, STEPS, moved, rungs
 from fleet.bench.market import DAYS_AHEAD, RETURN_LEVEL, Floats, Ints, Market, airports
 from shared.conversion import ReferenceAmounts
 from shared.messages.batches import MAX_ROWS
@@ -23,10 +24,6 @@ _CARRIERS: Final = ("AA", "AF", "BA", "DL", "EK", "IB", "KL", "LH", "QF", "SQ", 
 _CABIN_SHARES: Final = (0.8, 0.05, 0.14, 0.01)
 _CABIN_LEVELS: Final = np.array([1.0, 1.7, 3.3, 5.0])
 _STOP_SHARES: Final = (0.7, 0.27, 0.03)
-# A fare moves on a ladder of booking classes, mostly by one rung.
-_LADDER: Final = 0.6 * 1.13 ** np.arange(12)
-_STEPS: Final = (-3, -2, -1, 1, 2, 3)
-_STEP_SHARES: Final = (0.02, 0.1, 0.38, 0.38, 0.1, 0.02)
 
 
 class Changes:
@@ -78,8 +75,9 @@ class Changes:
         count = len(level)
         cabin = random.choice(len(CABINS), count, p=_CABIN_SHARES)
         level = level * _CABIN_LEVELS[cabin] * np.exp(random.normal(0, 0.12, count)) / self._factor[route]
-        before, after = _rungs(count, random)
-        price, previous = (np.rint(level * _LADDER[rung]).astype(np.int64) for rung in (after, before))
+        before = rungs(random.normal(size=count))
+        after = moved(before, random.choice(STEPS, count, p=STEP_PERCENTAGES / STEP_PERCENTAGES.sum()))
+        price, previous = (np.rint(level * LADDER[rung]).astype(np.int64) for rung in (after, before))
         never_seen = random.random(count) < _NEVER_SEEN_SHARE
         currency = self._currency[route]
         numbers = pa.array([str(number) for number in range(1_000)])
@@ -96,12 +94,3 @@ class Changes:
             "previous_price": pa.array(previous, mask=never_seen),
             "previous_reference_price": pa.array(self._amounts.of(previous, currency), mask=never_seen),
         }
-
-
-def _rungs(count: int, random: np.random.Generator) -> tuple[Ints, Ints]:
-    """On the ladder, before and after; at its ends a fare goes the other way."""
-    before = np.clip(np.rint(random.normal(3.5, 1.5, count)), 0, len(_LADDER) - 1).astype(np.int64)
-    step = random.choice(_STEPS, count, p=_STEP_SHARES)
-    there = before + step
-    after = np.where((there < 0) | (there >= len(_LADDER)), before - step, there)
-    return before, after

@@ -1,14 +1,15 @@
 """Commands for those who work on Farelark."""
 
-import asyncio
 import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 import uvloop
@@ -21,10 +22,17 @@ from fleet.bench.alerts import ONLY_ALERT_WORKERS, Plan
 from fleet.bench.alerts import measure as measure_alerts
 from fleet.bench.api import ONLY_THE_API, expected_requests
 from fleet.bench.api import measure as measure_api
+from fleet.bench.cycle.measuring import Cycle
+from fleet.bench.cycle.plan import Plan as CyclePlan
+from fleet.bench.cycle.plan import usual_alerts
+from fleet.bench.cycle.running import run_cycle
+from fleet.bench.cycle.showing import result_as_json, show_result
 from fleet.bench.notify import ONLY_A_NOTIFIER, expected_pushes, settings_for
 from fleet.bench.notify import measure as measure_notify
-from fleet.bench.price import ONLY_PRICE_WORKERS
+from fleet.bench.price import ONLY_PRICE_WORKERS, ROUNDS
+from fleet.bench.price import Plan as PricePlan
 from fleet.bench.price import measure as measure_price
+from fleet.bench.sweep import MAX_PER_BOARD
 from fleet.commands.options import Json
 from fleet.commands.surroundings import passing_folder, reporting, sayer, stoppable
 from fleet.fcm_stand_in.running import fcm_stand_in
@@ -54,20 +62,26 @@ def test(context: typer.Context) -> None:
 
 
 def bench_price(
-    fares: Annotated[int, typer.Option(min=10_000, max=2_000_000, help="Fares in a cycle.")] = 1_000_000,
+    fares: Annotated[int, typer.Option(min=10_000, max=100_000_000, help="Fares in a cycle.")] = 1_000_000,
+    per_board: Annotated[int, typer.Option(min=1, max=MAX_PER_BOARD, help="Fares of one route and date.")] = 25,
+    changed: Annotated[float, typer.Option(min=0, max=1, help="Share of the fares whose price has moved.")] = 0.2,
+    shuffled: Annotated[bool, typer.Option("--shuffled", help="Batches of all routes and dates mixed.")] = False,
     workers: Annotated[int, typer.Option(min=1, max=8, help="Price workers on the queue.")] = 1,
     as_json: Json = False,
 ) -> None:
     """Measure the price stage, from the queue to confirmed changes and written boards."""
     console = Console(stderr=True)
-    scale = ONLY_PRICE_WORKERS | {"price_worker": workers}
+    say = sayer(console)
+    configure("bench", "WARNING")
+    plan = PricePlan(fares, per_board, changed, shuffled, workers)
     with (
         reporting(),
         stoppable(),
         passing_folder(console) as folder,
-        local_fleet(folder, sayer(console), scale) as fleet,
+        local_fleet(folder, say, ONLY_PRICE_WORKERS | {"price_worker": workers}) as fleet,
+        _progress(console, "comparing", ROUNDS * fares) as done,
     ):
-        result = asyncio.run(measure_price(fleet.addresses, fares, workers))
+        result = uvloop.run(measure_price(fleet.addresses, folder, plan, say, done))
     _show(asdict(result), as_json=as_json)
 
 
@@ -136,6 +150,59 @@ def bench_notify(
     _show_each([asdict(result) for result in results], as_json=as_json)
 
 
+def bench_cycle(
+    *,
+    fares: Annotated[int, typer.Option(min=10_000, max=100_000_000, help="Fares in the cycle.")] = 1_000_000,
+    alerts: Annotated[
+        int | None, typer.Option(min=2_000, max=20_000_000, help="Alerts in the shards.", show_default="fares / 8")
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, max=8, help="Price workers.")] = 1,
+    alert_workers: Annotated[int, typer.Option(min=1, max=8, help="Alert workers.")] = 1,
+    notifiers: Annotated[int, typer.Option(min=1, max=8, help="Notifiers.")] = 1,
+    per_board: Annotated[int, typer.Option(min=1, max=MAX_PER_BOARD, help="Fares of one route and date.")] = 25,
+    shards: Annotated[int, typer.Option(min=1, max=16, help="Shards that hold the alerts.")] = DEFAULT_SHARDS,
+    seed: Annotated[int, typer.Option(help="Another one gives other fares and alerts.")] = 1,
+    as_json: Json = False,
+    report: Annotated[
+        Path | None, typer.Option(file_okay=False, help="Folder for cycle.json, cycle.html and its plots.")
+    ] = None,
+) -> None:
+    """Measure a whole cycle: fares through all queues and services to a stand-in for FCM."""
+    console = Console(stderr=True)
+    plan = CyclePlan(
+        fares=fares,
+        alerts=alerts or usual_alerts(fares),
+        per_board=per_board,
+        shards=shards,
+        price_workers=workers,
+        alert_workers=alert_workers,
+        notifiers=notifiers,
+        seed=seed,
+        today=datetime.now(UTC).date(),
+    )
+    configure("bench", "WARNING")
+    if report:
+        report.mkdir(parents=True, exist_ok=True)  # rather than fail when all is measured
+    with reporting(), stoppable():
+        plan.sweep()  # rather than find out when all is started that the sizes do not fit
+        with passing_folder(console) as folder:
+            cycle = run_cycle(folder, plan, console, sayer(console), partial(_progress, console))
+    if report:
+        _write_report(cycle, report)
+    if as_json:
+        print(result_as_json(cycle.result))
+    else:
+        show_result(cycle.result, Console())
+    if not cycle.result.balanced:
+        sys.exit("farelark: " + "; ".join(cycle.result.ledger.faults()))
+
+
+def _write_report(cycle: Cycle, folder: Path) -> None:
+    from fleet.bench.cycle.report import write_report  # noqa: PLC0415  # plots take long to load, for one command
+
+    write_report(cycle, folder)
+
+
 @contextmanager
 def _progress(console: Console, what: str, total: int) -> Iterator[Callable[[int], None]]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -144,12 +211,21 @@ def _progress(console: Console, what: str, total: int) -> Iterator[Callable[[int
         yield lambda count: progress.update(bar, advance=count)
 
 
-def _show(result: Mapping[str, float], *, as_json: bool) -> None:
+def _show(result: Mapping[str, Any], *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(result))
         return
-    for name, value in result.items():
+    for name, value in _flat(result):
         print(f"{name.replace('_', ' '):<28} {value:>12,}")
+
+
+def _flat(result: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, float]]:
+    """Every figure by its name, those within another one after that one's."""
+    for name, value in result.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{before}{name} ")
+        else:
+            yield f"{before}{name}", value
 
 
 def _show_each(results: Sequence[Mapping[str, float]], *, as_json: bool) -> None:

@@ -1,0 +1,91 @@
+"""Watches the fleet until a part of the bench is over, and keeps what it sees.
+
+It is over when nothing is left to do and two looks in a row show the chain at rest (see `fleet.chain`).
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from fleet.bench.cycle.processes import Processes
+from fleet.bench.cycle.samples import EVERY_S, Sample, Series, sample
+from fleet.chain import Chain, Look
+from fleet.display import StageDisplay
+from shared.errors import FarelarkError
+
+_PATIENCE_S: Final = 120.0
+
+# Gives how much is left to do that no queue shows.
+Left = Callable[[Sample], Awaitable[int]]
+
+
+class StuckError(FarelarkError):
+    """Nothing moves any more although something is left to do."""
+
+
+@dataclass
+class Watch:
+    """Looks on.
+
+    Args:
+        chain: of the fleet.
+        processes: whose use of the machine is noted.
+        display: where the looks are shown.
+        series: where they are kept.
+    """
+
+    chain: Chain
+    processes: Processes
+    display: StageDisplay
+    series: Series = field(default_factory=Series)
+    _first: Look | None = field(default=None, init=False)
+
+    async def until_over(self, title: str, left: Left) -> Sample:
+        """Return the first sample that shows it over.
+
+        Raises:
+            StuckError: something is left, and nothing has moved for two minutes.
+            EndedError: a process of the fleet is no more.
+            UnavailableError: the broker cannot be reached.
+        """
+        settled, patience = None, Patience()
+        async for look, seen in self._looks():
+            rest = await left(seen)
+            self._first = self._first or look
+            self.display.update(f"{title}, {rest:,} to go", look, self._first)
+            at_rest = not look.busy and not rest
+            if at_rest and look.settled == settled:
+                return seen
+            settled = look.settled if at_rest else None
+            patience.see(look, seen, rest)
+        raise AssertionError("looks never end by themselves")
+
+    async def _looks(self) -> AsyncIterator[tuple[Look, Sample]]:
+        while True:
+            look = await self.chain.look()
+            seen = sample(look, self.processes)
+            self.series.add(seen)
+            yield look, seen
+            await asyncio.sleep(EVERY_S)
+
+
+@dataclass
+class Patience:
+    """Ends when nothing has moved for a long time."""
+
+    _seen: object = None
+    _since: float = 0.0
+
+    def see(self, look: Look, seen: Sample, left: int) -> None:
+        """Take note of a look.
+
+        Raises:
+            StuckError: it shows what was seen two minutes ago.
+        """
+        state = (look.settled, seen.done, left)
+        if state != self._seen:
+            self._seen, self._since = state, seen.at
+        elif seen.at - self._since > _PATIENCE_S:
+            queues = ", ".join(f"{name} {ready}+{seen.in_hand[name]}" for name, ready in seen.ready.items())
+            raise StuckError(f"nothing has moved for {_PATIENCE_S:g} s: {left:,} to go; ready+in hand: {queues}")
