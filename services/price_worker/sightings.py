@@ -58,13 +58,11 @@ def latest(fares: FareColumns) -> Sightings:
 def _numbered(boards: Keys) -> tuple[Keys, Ints]:
     """The distinct boards in ascending order, and which of them each row is on.
 
-    A sweep yields the fares of a board together and its boards in order: then there is nothing to sort.
+    A sweep yields the fares of a board together: then only where one begins needs to be sorted.
     """
-    begins = boards[1:] != boards[:-1]
-    if (boards[1:] >= boards[:-1]).all():
-        return boards[np.append(True, begins)[: len(boards)]], np.append(0, np.cumsum(begins))[: len(boards)]
-    distinct, number = np.unique(boards, return_inverse=True)
-    return distinct, number.astype(np.int64)
+    begins = np.append(True, boards[1:] != boards[:-1])[: len(boards)]
+    distinct, number = np.unique(boards[begins], return_inverse=True)
+    return distinct, number.astype(np.int64)[np.cumsum(begins) - 1]
 
 
 def _sorted(board: Ints, fare: Keys) -> Ints:

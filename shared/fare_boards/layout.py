@@ -36,7 +36,7 @@ MAX_REFERENCE: Final = 2**32 - 1
 _VERSION_BITS: Final = 56
 _VERSION_MASK: Final = np.uint64(2**_VERSION_BITS - 1)
 _FORMAT_BITS: Final = np.uint64(FORMAT << _VERSION_BITS)
-_READABLE: Final = (ABSENT, bytes([FORMAT]))
+_READABLE: Final = {ABSENT, bytes([FORMAT])}
 _DAYS_KEPT_AFTER_DEPARTURE: Final = 2  # the departure date may last that long somewhere
 
 Ints = npt.NDArray[np.int64]
@@ -75,10 +75,9 @@ def parse(values: Sequence[bytes | None]) -> Boards:
     sizes = np.array([len(value) for value in present], dtype=np.int64)
     headers = [value[:HEADER_BYTES] for value in present]
     count, rest = np.divmod(np.where(sizes, sizes - HEADER_BYTES, 0), ROW.itemsize)
-    odd = np.array([header[:1] not in _READABLE for header in headers], dtype=bool) | (rest != 0)
-    if odd.any():
-        position = int(odd.argmax())
-        raise BoardFormatError(position, present[position])
+    if rest.any() or not {header[:1] for header in headers} <= _READABLE:
+        odd = [header[:1] not in _READABLE or left > 0 for header, left in zip(headers, rest, strict=True)]
+        raise BoardFormatError(odd.index(True), present[odd.index(True)])
     return Boards(
         headers=headers,
         offsets=np.concatenate(([0], np.cumsum(count))),
