@@ -77,10 +77,16 @@ class Consumer:
     batch_bytes: float = math.inf
     flow_of: Callable[[Delivery], str] = of_one_flow
     _incoming: FairQueue[Delivery | None] = field(init=False)
+    _in_hand: int = field(default=0, init=False)
     _stopping: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         self._incoming = FairQueue(lambda delivery: delivery and self.flow_of(delivery))
+
+    @property
+    def busy(self) -> bool:
+        """Whether messages are in hand."""
+        return self._in_hand > 0
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Work until the event is set, then drain; any other end is an error that must end the process."""
@@ -103,8 +109,12 @@ class Consumer:
         if self._stopping:
             await delivery.acknowledger.hand_back()
             return
-        metrics.IN_HAND.labels(self.queue.name).inc()
+        self._hold(1)
         self._incoming.put_nowait(delivery)
+
+    def _hold(self, more: int) -> None:
+        self._in_hand += more
+        metrics.IN_HAND.labels(self.queue.name).set(self._in_hand)
 
     def _raise_if_dead(self, tasks: Sequence[asyncio.Task[None]]) -> None:
         for task in tasks:
@@ -116,7 +126,7 @@ class Consumer:
         while not self._incoming.empty():
             if unbegun := self._incoming.get_nowait():
                 await unbegun.acknowledger.hand_back()
-                metrics.IN_HAND.labels(self.queue.name).dec()
+                self._hold(-1)
         for _ in workers:
             self._incoming.put_nowait(None)
         _, late = await asyncio.wait(workers, timeout=DRAIN_DEADLINE_S)
@@ -129,7 +139,7 @@ class Consumer:
                 with metrics.HANDLING_SECONDS.labels(self.queue.name).time():
                     await self._work_on(batch)
             finally:
-                metrics.IN_HAND.labels(self.queue.name).dec(len(batch))
+                self._hold(-len(batch))
 
     async def _take(self) -> list[Delivery]:
         """As many messages as are there, at least one; none means that the work is over."""

@@ -206,6 +206,8 @@ def _write_report(cycle: Cycle, folder: Path) -> None:
 @contextmanager
 def _progress(console: Console, what: str, total: int) -> Iterator[Callable[[int], None]]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    if not console.is_terminal:
+        console.print(f"{what}: {total:,}", highlight=False)
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         bar = progress.add_task(what, total=total)
         yield lambda count: progress.update(bar, advance=count)

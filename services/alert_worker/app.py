@@ -48,25 +48,19 @@ async def serve(settings: Settings, health: Health, stopping: asyncio.Event) -> 
         closing.push_async_callback(broker.close)
         health.require("rabbitmq", lambda: broker.connected)
         claims = Claims(broker, Failpoints(settings.failpoints))
-        evaluator = Evaluator(claims, shards, AvailableFares(boards, settings.fare_lifetime, clock))
+        matching = ChangesHandler(claims, shards, clock)
+        changes = Consumer(
+            broker, CHANGES_ALERTS, matching, health, settings.concurrency, _MESSAGES_AT_ONCE, _BYTES_AT_ONCE
+        )
+        available = AvailableFares(boards, settings.fare_lifetime, clock)
+        evaluator = Evaluator(claims, shards, available, busy=lambda: changes.busy)
+        commands = Consumer(broker, ALERTS_EVALUATE, CommandsHandler(evaluator, shards), health, settings.concurrency)
         expiry = Expiry(claims, shards, clock)
         sweeps = [
             *on_every_shard("evaluate", shards, evaluator.once_more, _EVALUATE_EVERY_S),
             *on_every_shard("expire", shards, expiry.expire, _EXPIRE_EVERY_S),
             Periodic("arrivals", _CUT_SHORT_AFTER.total_seconds(), partial(finish_arrivals, shards, _CUT_SHORT_AFTER)),
         ]
-        consumers = [
-            Consumer(
-                broker,
-                CHANGES_ALERTS,
-                ChangesHandler(claims, shards, clock),
-                health,
-                settings.concurrency,
-                batch_size=_MESSAGES_AT_ONCE,
-                batch_bytes=_BYTES_AT_ONCE,
-            ),
-            Consumer(broker, ALERTS_EVALUATE, CommandsHandler(evaluator, shards), health, settings.concurrency),
-        ]
         async with running(sweeps), asyncio.TaskGroup() as working:
-            for consumer in consumers:
-                working.create_task(consumer.run(stopping))
+            working.create_task(changes.run(stopping))
+            working.create_task(commands.run(stopping))

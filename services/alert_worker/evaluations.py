@@ -1,7 +1,7 @@
 """Evaluates alerts on the boards: on command, or when their time has come once more."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
@@ -28,13 +28,25 @@ _LOOK_EVERY_S: Final = 0.05
 _WATCHED_EVERY: Final = timedelta(days=1)
 
 
+# While changes come in, what is only to be made sure of can wait; but not for ever.
+_GIVES_WAY_FOR: Final = timedelta(minutes=10)
+
+
 @dataclass(frozen=True, slots=True)
 class Evaluator:
-    """Locks alerts, reads their boards and moves them on."""
+    """Locks alerts, reads their boards and moves them on.
+
+    Attributes:
+        claims: publishes and writes.
+        shards: where the alerts are.
+        available: fares on the boards.
+        busy: whether there are changes to be matched, which go first.
+    """
 
     claims: Claims
     shards: Shards
     available: AvailableFares
+    busy: Callable[[], bool]
 
     async def on_command(
         self, shard: int, buckets: set[int], commands: Sequence[Evaluation], context: Context, *, patient: bool
@@ -68,10 +80,14 @@ class Evaluator:
         return left
 
     async def once_more(self, shard: int, most: int) -> int:
-        """Evaluate alerts of a shard whose time has come; returns how many there were, up to `most`."""
+        """Evaluate alerts of a shard whose time has come; returns how many there were, up to `most`.
+
+        While changes come in only those are evaluated whose time came some minutes ago.
+        """
         now = self.available.clock()
+        due_by = now - _GIVES_WAY_FOR if self.busy() else now
         async with self.shards.transaction(shard, ()) as transaction:
-            due = await store.lock_due(transaction, now, most)
+            due = await store.lock_due(transaction, due_by, most)
             undecided = await self._undecided(transaction, due)
             known = await self._known(undecided, transaction)
             await store.checked(transaction.driver, due, now + _WATCHED_EVERY)

@@ -45,7 +45,6 @@ def test_the_cycle_bench_balances_its_books_and_reports_what_it_saw(server_progr
 def _check_figures(result: dict) -> None:  # type: ignore[type-arg]  # JSON
     assert (result["fares"], result["alerts"]) == (100_000, 20_000)
     assert result["fares_per_second"] == pytest.approx(100_000 / result["seconds"], rel=0.01)
-    assert result["seconds"] <= result["seconds_until_checked"]
     ages = result["observation_to_push"]
     assert 0.1 < ages["p50"] <= ages["p99"] <= result["seconds"] + 0.01, "FCM answers after 100 ms"
     assert set(result["stages"]) == {"price", "alerts", "notifier"}
@@ -66,7 +65,6 @@ def _check_books(result: dict, ledger: dict) -> None:  # type: ignore[type-arg] 
     assert ledger["claims"] > 100
     assert ledger["claims"] == ledger["pushes"] + sum(ledger["kept_back"].values())
     assert ledger["pushes"] == result["pushes"]
-    assert 0 <= result["claims_by_checks"] < ledger["claims"]
     assert (ledger["set_aside"], ledger["dead_lettered"]) == (0, 0)
 
 

@@ -151,6 +151,7 @@ class Stage:
         boards: on the run's Redis.
         failpoints: of the alert worker.
         now: what both take for the present instant.
+        busy: whether the alert worker has changes in hand.
     """
 
     engines: Sequence[AsyncEngine]
@@ -158,11 +159,13 @@ class Stage:
     failpoints: Failpoints = field(default_factory=lambda: Failpoints(None))
     broker: FakeBroker = field(default_factory=FakeBroker)
     now: datetime = NOW
+    busy: bool = False
 
     def __post_init__(self) -> None:
         claims = Claims(self.broker, self.failpoints)
         self.shards = Shards(self.engines)
-        self.evaluator = Evaluator(claims, self.shards, AvailableFares(self.boards, LIFETIME, lambda: self.now))
+        available = AvailableFares(self.boards, LIFETIME, lambda: self.now)
+        self.evaluator = Evaluator(claims, self.shards, available, busy=lambda: self.busy)
         self.changes = ChangesHandler(claims, self.shards, lambda: self.now)
         self.commands = CommandsHandler(self.evaluator, self.shards)
         self.expiry = Expiry(claims, self.shards, lambda: self.now)

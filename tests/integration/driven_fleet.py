@@ -238,7 +238,7 @@ class Fleet:
 
     def _evaluator(self, broker: FakeBroker, failpoints: Failpoints) -> Evaluator:
         available = AvailableFares(self.servers.boards, LIFETIME, self.clock)
-        return Evaluator(Claims(broker, failpoints), self.shards, available)
+        return Evaluator(Claims(broker, failpoints), self.shards, available, busy=lambda: False)
 
 
 @dataclass

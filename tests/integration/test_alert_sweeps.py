@@ -45,6 +45,17 @@ def stage(shard_engines: list[AsyncEngine], boards: BoardStore) -> Stage:
     return Stage(shard_engines, boards)
 
 
+async def test_while_changes_come_in_alerts_wait_to_be_looked_at_but_not_for_ever(stage: Stage) -> None:
+    await stage.see(fare(9_000))
+    (due,) = await store_alerts(stage.engines, alert_row(10_000, check_at=NOW))
+    stage.busy = True
+    assert await stage.once_more(timedelta(minutes=10) - timedelta(seconds=1)) == 0
+    assert await stage.once_more(timedelta(seconds=1)) == 1
+    assert [notice.alert_id for notice in stage.told] == [due]
+    stage.busy = False
+    assert await stage.once_more(CHECK_AFTER) == 1, "its claim, at once"
+
+
 async def test_only_alerts_whose_time_has_come_are_evaluated_and_only_once(stage: Stage) -> None:
     await stage.see(fare(9_000))
     due, later, never = await store_alerts(

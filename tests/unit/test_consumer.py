@@ -35,8 +35,10 @@ class Bench:
         self.broker = FakeBroker()
         self.health = Health()
         self.stopping = asyncio.Event()
-        consumer = Consumer(self.broker, QUEUE, handle, self.health, concurrency, batch_size, batch_bytes, by_route)
-        self.run = asyncio.create_task(consumer.run(self.stopping))
+        self.consumer = Consumer(
+            self.broker, QUEUE, handle, self.health, concurrency, batch_size, batch_bytes, by_route
+        )
+        self.run = asyncio.create_task(self.consumer.run(self.stopping))
 
     async def settled(self, body: bytes, context: Context | None = None) -> str:
         """Deliver one message and wait for its settlement."""
@@ -379,3 +381,21 @@ async def test_a_message_whose_channel_is_lost_is_left_to_the_broker() -> None:
         assert await bench.settled(b"next") == "acknowledged"
         assert not lost.settled.done()
     assert recorder.calls == [[b"lost"], [b"next"]]
+
+
+async def test_a_consumer_is_busy_while_it_has_messages_in_hand() -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def linger(_: Delivery) -> Settlement:
+        begun.set()
+        await go_on.wait()
+        return Done()
+
+    async with consuming(each(linger)) as bench:
+        busy = [bench.consumer.busy]
+        first, second = [await bench.broker.deliver(body) for body in (b"1", b"2")]
+        await begun.wait()
+        busy.append(bench.consumer.busy)
+        go_on.set()
+        await asyncio.gather(first.settled, second.settled)
+    assert [*busy, bench.consumer.busy] == [False, True, False]

@@ -11,16 +11,15 @@ import asyncpg
 from fleet.addresses import Addresses
 
 _CLAIMS: Final = "SELECT coalesce(sum(fire_seq), 0) FROM alerts"
-# Longer than any check is put off that was not made yet; afterwards the next one is due in a day.
-_DUE: Final = "SELECT count(*) FROM alerts WHERE check_at < now() + interval '1 hour'"
 _HELD: Final = "SELECT count(*) FROM notifications WHERE state = 'held'"
 _BY_STATE: Final = "SELECT state, coalesce(reason, ''), count(*) FROM notifications GROUP BY 1, 2"
+# Only what a change has fired: what a check has found is told of a minute later.
 _AGES: Final = """
 SELECT extract(epoch FROM max(sent_at)) AS last,
     percentile_cont(ARRAY[0.5, 0.99]) WITHIN GROUP (
         ORDER BY extract(epoch FROM sent_at - CAST(content -> 'fare' ->> 'observed_at' AS timestamptz))
     ) AS ages
-FROM notifications WHERE state = 'sent'
+FROM notifications WHERE state = 'sent' AND content ->> 'previous_price' IS NOT NULL
 """
 
 
@@ -49,10 +48,6 @@ class Books:
     async def claims(self) -> int:
         """How often alerts have fired."""
         return sum(await self._each(_CLAIMS))
-
-    async def due(self) -> int:
-        """How many alerts are to be evaluated once more, now or soon."""
-        return sum(await self._each(_DUE))
 
     async def held(self) -> int:
         """How many notifications wait in the database to be decided on again."""

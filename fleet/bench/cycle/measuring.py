@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import psutil
 from rich.console import Console
 
 from fleet.addresses import Addresses
@@ -26,6 +27,8 @@ from fleet.fcm_stand_in.running import FcmStandIn
 # Folders below the fleet's: children of their own.
 STAND_IN: Final = "fcm"
 BESIDE: Final = (STAND_IN, NAME)
+_DRAIN_TIMEOUT_S: Final = 300.0
+_LOOK_EVERY_S: Final = 0.5
 _KEPT_BACK: Final = ("suppressed", "dropped")
 _SENT: Final = "sent"
 _US: Final = 1_000_000
@@ -59,24 +62,18 @@ class Seen:
     Attributes:
         published: when.
         samples: of the whole run.
-        done_at: when the chain was at rest.
-        checked_at: when every alert that had fired was evaluated once more.
         sent: what had been sent when the chain was at rest.
-        claims: how many there were by then.
     """
 
     published: Published
     samples: Sequence[Sample]
-    done_at: float
-    checked_at: float
     sent: Sent
-    claims: int
 
     @property
     def cycle(self) -> Sequence[Sample]:
-        """The samples from the last one before the first batch to the one that shows the chain at rest."""
+        """The samples from the last one before the first batch on."""
         began = max(one.at for one in self.samples if one.at <= self.published.began)
-        return [one for one in self.samples if began <= one.at <= self.done_at]
+        return [one for one in self.samples if one.at >= began]
 
     @property
     def seconds(self) -> float:
@@ -110,32 +107,45 @@ async def measure(setting: Setting, plan: Plan, command: str, say: Say, progress
     async with open_books(setting.addresses) as books, open_chain(setting.addresses) as chain:
         seen = await _watch(setting, plan, books, chain)
         say("balancing the books")
+        await _stop_alert_workers(setting.addresses)
+        await _until_at_rest(books, chain)
         ledger = await _balance(setting, plan, books, chain)
     machine = await describe(setting.addresses)
     return Cycle(_result(plan, seen, ledger, machine, command), seen)
 
 
 async def _watch(setting: Setting, plan: Plan, books: Books, chain: Chain) -> Seen:
-    """Run the cycle, and see it through to the last check of an alert that fired."""
+    """Run the cycle to its end."""
     processes = Processes([setting.folder / name for name in ("", *BESIDE)], passing=frozenset({NAME}))
     display = StageDisplay(setting.console)
     watch = Watch(chain, processes, display)
 
-    async def cycle_left(seen: Sample) -> int:
+    async def left(seen: Sample) -> int:
         fares = plan.fares - seen.done["fares"] if setting.publisher.published() else plan.fares
         return fares + await books.held()
 
-    async def checks_left(_: Sample) -> int:
-        return await books.due() + await books.held()
-
     with display.running():
         setting.publisher.start(setting.folder, plan)
-        done = await watch.until_over("cycle", cycle_left)
-        sent, claims = await books.sent(), await books.claims()
-        checked = await watch.until_over("checks", checks_left)
+        await watch.until_over(left)
     published = setting.publisher.published()
     assert published, "the cycle is not over before it is published"
-    return Seen(published, watch.series.samples, done.at, checked.at, sent, claims)
+    return Seen(published, watch.series.samples, await books.sent())
+
+
+async def _stop_alert_workers(addresses: Addresses) -> None:
+    """They evaluate alerts that have fired once more after a minute, and what that brings on is another cycle's."""
+    workers = [psutil.Process(service.pid) for service in addresses.services if service.name.startswith("alert_worker")]
+    for worker in workers:
+        worker.terminate()
+    await asyncio.to_thread(psutil.wait_procs, workers)
+
+
+async def _until_at_rest(books: Books, chain: Chain) -> None:
+    """Wait for what was still on its way."""
+    await chain.drain(_DRAIN_TIMEOUT_S)
+    while await books.held():
+        await asyncio.sleep(_LOOK_EVERY_S)
+        await chain.drain(_DRAIN_TIMEOUT_S)
 
 
 async def _balance(setting: Setting, plan: Plan, books: Books, chain: Chain) -> Ledger:
@@ -165,10 +175,8 @@ def _result(plan: Plan, seen: Seen, ledger: Ledger, machine: Mapping[str, str | 
         alerts=plan.alerts,
         changes=ledger.changes,
         claims=ledger.claims,
-        claims_by_checks=ledger.claims - seen.claims,
         pushes=ledger.pushes,
         seconds=round(seconds, 2),
-        seconds_until_checked=round(seen.checked_at - seen.published.began, 2),
         fares_per_second=round(plan.fares / seconds),
         stages=figures.stages(cycle),
         observation_to_push=seen.sent.ages,

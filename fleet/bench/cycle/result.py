@@ -81,11 +81,9 @@ class Result:
         fares: that were compared.
         alerts: in the shards.
         changes: that the price workers published.
-        claims: of alerts by changes, and by the checks a minute later.
-        claims_by_checks: those of them that came after the cycle was done.
+        claims: of alerts by changes, and in a long cycle by the checks that follow after a minute.
         pushes: that the stand-in accepted.
         seconds: from the first batch on its way to the last push of the cycle, or the last change looked up.
-        seconds_until_checked: until every alert that fired was evaluated once more, and what followed was done.
         fares_per_second: over `seconds`.
         stages: price, alerts, notifier.
         observation_to_push: of the pushes of the cycle.
@@ -102,10 +100,8 @@ class Result:
     alerts: int
     changes: int
     claims: int
-    claims_by_checks: int
     pushes: int
     seconds: float
-    seconds_until_checked: float
     fares_per_second: int
     stages: Mapping[str, Stage]
     observation_to_push: Ages | None

@@ -41,8 +41,8 @@ class Watch:
     series: Series = field(default_factory=Series)
     _first: Look | None = field(default=None, init=False)
 
-    async def until_over(self, title: str, left: Left) -> Sample:
-        """Return the first sample that shows it over.
+    async def until_over(self, left: Left) -> None:
+        """Return once a look shows it over.
 
         Raises:
             StuckError: something is left, and nothing has moved for two minutes.
@@ -53,13 +53,12 @@ class Watch:
         async for look, seen in self._looks():
             rest = await left(seen)
             self._first = self._first or look
-            self.display.update(f"{title}, {rest:,} to go", look, self._first)
+            self.display.update(f"cycle, {rest:,} to go", look, self._first)
             at_rest = not look.busy and not rest
             if at_rest and look.settled == settled:
-                return seen
+                return
             settled = look.settled if at_rest else None
             patience.see(look, seen, rest)
-        raise AssertionError("looks never end by themselves")
 
     async def _looks(self) -> AsyncIterator[tuple[Look, Sample]]:
         while True:
