@@ -2,7 +2,16 @@
 
 import typer
 
-from fleet.commands.developing import bench_alerts, bench_api, bench_cycle, bench_notify, bench_price, check, test
+from fleet.commands.developing import (
+    bench_alerts,
+    bench_api,
+    bench_cycle,
+    bench_growth,
+    bench_notify,
+    bench_price,
+    check,
+    test,
+)
 from fleet.commands.exchange_rates import rates
 from fleet.commands.feeding import demo, replay
 from fleet.commands.partitioning import partitions
@@ -26,6 +35,7 @@ bench.command(name="alerts")(bench_alerts)
 bench.command(name="api")(bench_api)
 bench.command(name="notify")(bench_notify)
 bench.command(name="cycle")(bench_cycle)
+bench.command(name="growth")(bench_growth)
 app.add_typer(bench, name="bench")
 app.add_typer(rates, name="rates")
 app.add_typer(keys, name="keys")

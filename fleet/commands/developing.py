@@ -22,6 +22,7 @@ from fleet.bench.alerts import ONLY_ALERT_WORKERS, Plan
 from fleet.bench.alerts import measure as measure_alerts
 from fleet.bench.api import ONLY_THE_API, expected_requests
 from fleet.bench.api import measure as measure_api
+from fleet.bench.cycle.growth import read_results, table
 from fleet.bench.cycle.measuring import Cycle
 from fleet.bench.cycle.plan import Plan as CyclePlan
 from fleet.bench.cycle.plan import usual_alerts
@@ -195,6 +196,19 @@ def bench_cycle(
         show_result(cycle.result, Console())
     if not cycle.result.balanced:
         sys.exit("farelark: " + "; ".join(cycle.result.ledger.faults()))
+
+
+def bench_growth(
+    reports: Annotated[list[Path], typer.Argument(help="Folders that `bench cycle --report` has written.")],
+    into: Annotated[Path, typer.Option(file_okay=False, help="Folder for growth.md and growth.svg.")] = Path(),
+) -> None:
+    """Compare measured cycles of several sizes: a table and a plot."""
+    from fleet.bench.cycle.report import write_growth  # noqa: PLC0415  # plots take long to load, for one command
+
+    with reporting():
+        results = read_results(reports)
+        write_growth(results, into)
+    print(table(results), end="")
 
 
 def _write_report(cycle: Cycle, folder: Path) -> None:

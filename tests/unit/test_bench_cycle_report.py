@@ -8,8 +8,10 @@ from xml.etree import ElementTree as ET  # our own output
 
 import pytest
 
-from fleet.bench.cycle.report import write_report
+from fleet.bench.cycle.growth import read_results
+from fleet.bench.cycle.report import write_growth, write_report
 from fleet.bench.cycle.timeline import timeline
+from shared.errors import ConfigurationError
 from tests.unit.bench_cycles import BALANCED, BEGAN, SAMPLES, measured
 
 PLOTS = ("done", "queues", "cpu", "memory")
@@ -90,3 +92,25 @@ def test_a_process_that_comes_later_has_used_nothing_before() -> None:
     first, *others = SAMPLES
     late = replace(first, used={name: usage for name, usage in first.used.items() if name != "redis"})
     assert timeline([late, *others], BEGAN).cpu_seconds["redis"] == [0, 1, 2]
+
+
+def test_several_cycles_are_compared_in_a_table_and_a_plot(tmp_path: Path) -> None:
+    small, large = measured(), measured()
+    large = replace(large, result=replace(large.result, fares=40_000_000, observation_to_push=None))
+    folders = []
+    for name, cycle in (("large", large), ("small", small)):
+        write_report(cycle, tmp_path / name)
+        folders.append(tmp_path / name)
+    results = read_results(folders)
+    assert results == [small.result, large.result], "by size"
+    write_growth(results, tmp_path / "growth")
+    lines = (tmp_path / "growth" / "growth.md").read_text().splitlines()
+    assert [line.split(" | ")[0] for line in lines] == ["| fares", "| ---:", "| 0.001 M", "| 40 M"]
+    plot = (tmp_path / "growth" / "growth.svg").read_text()
+    assert ADDRESS.search(plot) is None
+    assert {"price_worker", "redis"} <= set(re.findall(r"<text[^>]*>([^<]*)</text>", plot))
+
+
+def test_a_folder_without_a_report_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"has no report: write one with `bench cycle --report"):
+        read_results([tmp_path])

@@ -20,7 +20,7 @@ Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 Say = Callable[[str], None]
 
 _ALERTS_SEED: Final = 1
-_ARMED_LEVEL: Final = 0.32  # about one change in forty fires an alert
+_ARMED_LEVEL: Final = 0.325  # about one change in forty fires an alert
 _SAVE_TIMEOUT_S: Final = 600.0
 
 

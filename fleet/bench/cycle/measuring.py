@@ -9,7 +9,7 @@ from typing import Final
 import psutil
 from rich.console import Console
 
-from fleet.addresses import Addresses
+from fleet.addresses import Addresses, Service
 from fleet.bench.cycle import result as figures
 from fleet.bench.cycle.books import Books, Sent, open_books
 from fleet.bench.cycle.filling import Progress, fill_fleet
@@ -23,12 +23,11 @@ from fleet.bench.cycle.watching import Watch
 from fleet.chain import Chain, open_chain
 from fleet.display import StageDisplay
 from fleet.fcm_stand_in.running import FcmStandIn
+from shared.topology import ALERTS_EVALUATE
 
 # Folders below the fleet's: children of their own.
 STAND_IN: Final = "fcm"
 BESIDE: Final = (STAND_IN, NAME)
-_DRAIN_TIMEOUT_S: Final = 300.0
-_LOOK_EVERY_S: Final = 0.5
 _KEPT_BACK: Final = ("suppressed", "dropped")
 _SENT: Final = "sent"
 _US: Final = 1_000_000
@@ -107,8 +106,6 @@ async def measure(setting: Setting, plan: Plan, command: str, say: Say, progress
     async with open_books(setting.addresses) as books, open_chain(setting.addresses) as chain:
         seen = await _watch(setting, plan, books, chain)
         say("balancing the books")
-        await _stop_alert_workers(setting.addresses)
-        await _until_at_rest(books, chain)
         ledger = await _balance(setting, plan, books, chain)
     machine = await describe(setting.addresses)
     return Cycle(_result(plan, seen, ledger, machine, command), seen)
@@ -116,36 +113,39 @@ async def measure(setting: Setting, plan: Plan, command: str, say: Say, progress
 
 async def _watch(setting: Setting, plan: Plan, books: Books, chain: Chain) -> Seen:
     """Run the cycle to its end."""
-    processes = Processes([setting.folder / name for name in ("", *BESIDE)], passing=frozenset({NAME}))
+    workers = [service for service in setting.addresses.services if service.name.startswith("alert_worker")]
+    passing = frozenset({NAME, *(worker.name for worker in workers)})
+    processes = Processes([setting.folder / name for name in ("", *BESIDE)], passing)
     display = StageDisplay(setting.console)
     watch = Watch(chain, processes, display)
 
-    async def left(seen: Sample) -> int:
-        fares = plan.fares - seen.done["fares"] if setting.publisher.published() else plan.fares
-        return fares + await books.held()
+    async def fares_left(seen: Sample) -> int:
+        return plan.fares - seen.done["fares"]
+
+    async def changes_left(seen: Sample) -> int:
+        evaluations = seen.ready[ALERTS_EVALUATE.name] + seen.in_hand[ALERTS_EVALUATE.name]
+        return seen.done["changes"] - seen.done["matched"] + evaluations
+
+    async def held(_: Sample) -> int:
+        return await books.held()
 
     with display.running():
         setting.publisher.start(setting.folder, plan)
-        await watch.until_over(left)
+        await watch.until_done("fares", fares_left)
+        await watch.until_done("changes", changes_left)
+        await _stop(workers)
+        await watch.until_at_rest(held)
     published = setting.publisher.published()
-    assert published, "the cycle is not over before it is published"
+    assert published, "fares cannot be compared before they are published"
     return Seen(published, watch.series.samples, await books.sent())
 
 
-async def _stop_alert_workers(addresses: Addresses) -> None:
-    """They evaluate alerts that have fired once more after a minute, and what that brings on is another cycle's."""
-    workers = [psutil.Process(service.pid) for service in addresses.services if service.name.startswith("alert_worker")]
-    for worker in workers:
-        worker.terminate()
-    await asyncio.to_thread(psutil.wait_procs, workers)
-
-
-async def _until_at_rest(books: Books, chain: Chain) -> None:
-    """Wait for what was still on its way."""
-    await chain.drain(_DRAIN_TIMEOUT_S)
-    while await books.held():
-        await asyncio.sleep(_LOOK_EVERY_S)
-        await chain.drain(_DRAIN_TIMEOUT_S)
+async def _stop(workers: Sequence[Service]) -> None:
+    """Alert workers evaluate alerts that have fired once more when no change waits: that is no part of the cycle."""
+    processes = [psutil.Process(worker.pid) for worker in workers]
+    for process in processes:
+        process.terminate()
+    await asyncio.to_thread(psutil.wait_procs, processes)
 
 
 async def _balance(setting: Setting, plan: Plan, books: Books, chain: Chain) -> Ledger:

@@ -1,7 +1,7 @@
 """Plots of a cycle as SVG: what was done, what waited, and what every process used of the machine."""
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import cycle
 from typing import Any, Final, Literal
 
@@ -13,6 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import StrMethodFormatter
 
+from fleet.bench.cycle.growth import price_workers
+from fleet.bench.cycle.result import Result
 from fleet.bench.cycle.timeline import Column, Timeline
 
 # Colours that the colour-blind can tell apart: Okabe and Ito, "Color Universal Design", 2008.
@@ -36,6 +38,17 @@ _STYLE: Final[dict[Any, Any]] = {  # matplotlib's names
 }
 _SIZE: Final = (7.2, 3.6)  # inches; a page scales it
 _LEAST_SHARE: Final = 0.01  # of all: what used less is among the others
+_SERVICES: Final = (
+    "price_worker",
+    "alert_worker",
+    "notifier",
+    "postgres",
+    "rabbitmq",
+    "redis",
+    "fcm_stand_in",
+    "publisher",
+)
+_MILLION: Final = 1_000_000
 _DONE: Final = {"fares": "fares compared", "matched": "changes looked up", "notifications": "notifications concluded"}
 
 Floats = npt.NDArray[np.float64]
@@ -60,20 +73,54 @@ def plots(timeline: Timeline, cores: int) -> dict[str, str]:
     return {name: _svg(name, draw, timeline) for name, draw in drawings.items()}
 
 
+def growth(results: Sequence[Result]) -> str:
+    """Draw what a fare takes of each process in these cycles, as SVG."""
+
+    def draw(axes: Axes) -> None:
+        _growth(axes, results)
+
+    return _drawn("growth", draw)
+
+
 def _svg(name: str, draw: Draw, timeline: Timeline) -> str:
-    with mpl.rc_context(_STYLE | {"svg.hashsalt": name}):
-        figure = Figure(figsize=_SIZE, layout="constrained")
-        axes = figure.subplots()
+    def over_time(axes: Axes) -> None:
         draw(axes, timeline)
         axes.set_xlabel("seconds since the first batch")
         axes.set_xlim(left=0, right=timeline.seconds[-1])
+
+    return _drawn(name, over_time)
+
+
+def _drawn(name: str, draw: Callable[[Axes], None]) -> str:
+    with mpl.rc_context(_STYLE | {"svg.hashsalt": name}):
+        figure = Figure(figsize=_SIZE, layout="constrained")
+        axes = figure.subplots()
+        draw(axes)
         axes.set_ylim(bottom=0)
-        stacked = bool(axes.collections)  # then the legend too is read from below
+        stacked = bool(axes.collections or axes.patches)  # then the legend too is read from below
         axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), reverse=stacked)
         file = io.StringIO()
         figure.savefig(file, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
     svg = file.getvalue()
     return svg[svg.index("<svg") :]  # without a document type, which has an address
+
+
+def _growth(axes: Axes, results: Sequence[Result]) -> None:
+    cycles = [f"{result.fares / _MILLION:g} M\n{price_workers(result)} price" for result in results]
+    used = {service: np.array([_us_a_fare(result, service) for result in results]) for service in _SERVICES}
+    height = np.zeros(len(results))
+    for (service, column), colour in zip(_most_first(used).items(), cycle(_COLOURS), strict=False):
+        axes.bar(range(len(cycles)), column, bottom=height, label=service, color=colour, width=0.7)
+        height += column
+    axes.set_xticks(range(len(cycles)), cycles)
+    axes.set_title("What a fare takes")
+    axes.set_ylabel("µs of a core")
+
+
+def _us_a_fare(result: Result, service: str) -> float:
+    """Of all processes of a service, which have numbers where there are several."""
+    used = sum(process.cpu_seconds for process in result.processes if process.name.startswith(service))
+    return used / result.fares * _MILLION
 
 
 def _done(axes: Axes, timeline: Timeline) -> None:

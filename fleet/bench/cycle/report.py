@@ -1,7 +1,7 @@
-"""A measured cycle for later readers: cycle.json with all that was seen, cycle.html, and the plots by themselves."""
+"""Measured cycles for later readers: cycle.json with all that was seen, cycle.html, and the plots by themselves."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,8 +9,10 @@ from typing import Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from fleet.bench.cycle.growth import table
 from fleet.bench.cycle.measuring import Cycle
-from fleet.bench.cycle.plots import plots
+from fleet.bench.cycle.plots import growth, plots
+from fleet.bench.cycle.result import Result
 from fleet.bench.cycle.timeline import timeline
 
 _TEMPLATE: Final = "cycle.html.jinja"
@@ -26,6 +28,13 @@ def write_report(cycle: Cycle, folder: Path) -> None:
     (folder / "cycle.html").write_text(page(cycle, drawn))
     for name, svg in drawn.items():
         (folder / f"{name}.svg").write_text(svg)
+
+
+def write_growth(results: Sequence[Result], folder: Path) -> None:
+    """Write how several cycles compare into a folder: growth.md, a table, and growth.svg."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "growth.md").write_text(table(results))
+    (folder / "growth.svg").write_text(growth(results))
 
 
 def page(cycle: Cycle, drawn: Mapping[str, str]) -> str:

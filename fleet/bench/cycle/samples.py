@@ -47,6 +47,7 @@ class Series:
 
     def __init__(self) -> None:
         self.samples: list[Sample] = []
+        self.last: Sample | None = None
 
     def add(self, sample: Sample) -> None:
         """Keep one more; the first and the last are always kept."""
@@ -55,12 +56,13 @@ class Series:
             del self.samples[1:-1:2]
 
 
-def sample(look: Look, processes: Processes) -> Sample:
-    """Put together what the chain shows and what the processes use."""
+def sample(look: Look, processes: Processes, before: Sample | None) -> Sample:
+    """Put together what the chain shows and what the processes use; one that has ended keeps its counts."""
     depths = {queue.name: look.depths[queue.name] for queue in WORK_QUEUES}
+    done = {name: int(look.metrics.get(metric, 0)) for name, metric in COUNTERS.items()}
     return Sample(
         at=time.time(),
-        done={name: int(look.metrics.get(metric, 0)) for name, metric in COUNTERS.items()},
+        done={name: max(count, before.done[name]) for name, count in done.items()} if before else done,
         ready={name: depth.ready for name, depth in depths.items()},
         in_hand={name: depth.in_hand for name, depth in depths.items()},
         used=processes.look(),

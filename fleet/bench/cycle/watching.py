@@ -1,7 +1,4 @@
-"""Watches the fleet until a part of the bench is over, and keeps what it sees.
-
-It is over when nothing is left to do and two looks in a row show the chain at rest (see `fleet.chain`).
-"""
+"""Watches the fleet until something is done, or the chain is at rest (see `fleet.chain`), and keeps what it sees."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -41,29 +38,42 @@ class Watch:
     series: Series = field(default_factory=Series)
     _first: Look | None = field(default=None, init=False)
 
-    async def until_over(self, left: Left) -> None:
-        """Return once a look shows it over.
+    async def until_done(self, what: str, left: Left) -> None:
+        """Return once nothing of that is left.
 
         Raises:
             StuckError: something is left, and nothing has moved for two minutes.
             EndedError: a process of the fleet is no more.
             UnavailableError: the broker cannot be reached.
         """
+        patience = Patience()
+        async for look, seen in self._looks():
+            rest = await left(seen)
+            self._show(f"{rest:,} {what} to go", look)
+            if not rest:
+                return
+            patience.see(look, seen, rest)
+
+    async def until_at_rest(self, left: Left) -> None:
+        """Return once the chain has been at rest for two looks and nothing is left that no queue shows; as above."""
         settled, patience = None, Patience()
         async for look, seen in self._looks():
             rest = await left(seen)
-            self._first = self._first or look
-            self.display.update(f"cycle, {rest:,} to go", look, self._first)
+            self._show("the last messages", look)
             at_rest = not look.busy and not rest
             if at_rest and look.settled == settled:
                 return
             settled = look.settled if at_rest else None
             patience.see(look, seen, rest)
 
+    def _show(self, title: str, look: Look) -> None:
+        self._first = self._first or look
+        self.display.update(title, look, self._first)
+
     async def _looks(self) -> AsyncIterator[tuple[Look, Sample]]:
         while True:
             look = await self.chain.look()
-            seen = sample(look, self.processes)
+            seen = sample(look, self.processes, self.series.last)
             self.series.add(seen)
             yield look, seen
             await asyncio.sleep(EVERY_S)
