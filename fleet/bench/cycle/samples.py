@@ -47,7 +47,11 @@ class Series:
 
     def __init__(self) -> None:
         self.samples: list[Sample] = []
-        self.last: Sample | None = None
+
+    @property
+    def last(self) -> Sample | None:
+        """The one that was added last."""
+        return self.samples[-1] if self.samples else None
 
     def add(self, sample: Sample) -> None:
         """Keep one more; the first and the last are always kept."""
