@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from redis.asyncio import Redis
 
 from fleet.addresses import Addresses
 from fleet.bench.bare_comparison import BareComparison, fill_boards
 from fleet.bench.bodies import Bodies
-from fleet.bench.cycle.processes import Processes, Usage
 from fleet.bench.market import Market
+from fleet.bench.one_redis import open_one
 from fleet.bench.peak_memory import peak_mb
+from fleet.bench.processes import Processes, Usage
 from fleet.bench.sweep import Sweep
 from fleet.chain import Chain, open_chain
 from fleet.publishing import fare_publisher
@@ -161,7 +161,7 @@ async def measure(addresses: Addresses, folder: Path, plan: Plan, say: Say, done
 
 async def _fill(redis_url: str, sweep: Sweep, rates: Rates, done: Done) -> float:
     """Fill the boards; returns how many bytes of Redis a fare has taken."""
-    async with Redis.from_url(redis_url) as redis:
+    async with open_one(redis_url) as redis:
         empty = (await redis.info("memory"))["used_memory"]
         await fill_boards(redis_url, sweep, rates, done)
         return float((await redis.info("memory"))["used_memory"] - empty) / sweep.fares

@@ -67,7 +67,7 @@ def bench_price(
     per_board: Annotated[int, typer.Option(min=1, max=MAX_PER_BOARD, help="Fares of one route and date.")] = 25,
     changed: Annotated[float, typer.Option(min=0, max=1, help="Share of the fares whose price has moved.")] = 0.2,
     shuffled: Annotated[bool, typer.Option("--shuffled", help="Batches of all routes and dates mixed.")] = False,
-    workers: Annotated[int, typer.Option(min=1, max=8, help="Price workers on the queue.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, max=8, help="Price workers on the queue.")] = 2,
     as_json: Json = False,
 ) -> None:
     """Measure the price stage, from the queue to confirmed changes and written boards."""

@@ -2,10 +2,10 @@
 
 from fleet.bench.cycle.books import Ages, Sent
 from fleet.bench.cycle.measuring import Cycle, Seen
-from fleet.bench.cycle.processes import Usage
 from fleet.bench.cycle.publisher import Published
 from fleet.bench.cycle.result import Ledger, Process, Queue, Result, stages
 from fleet.bench.cycle.samples import COUNTERS, Sample
+from fleet.bench.processes import Usage
 
 BEGAN = 1_000.0
 BALANCED = Ledger(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fleet.bench.cycle.processes import OWN, EndedError, Processes
+from fleet.bench.processes import OWN, EndedError, Processes
 from fleet.servers.children import Children, children_in
 
 

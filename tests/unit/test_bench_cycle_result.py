@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from fleet.bench.cycle import result
-from fleet.bench.cycle.processes import Usage
 from fleet.bench.cycle.result import Ledger, Process, Queue, Stage
+from fleet.bench.processes import Usage
 from tests.unit.bench_cycles import BALANCED, BEGAN, SAMPLES, measured, seen_at
 
 

@@ -16,6 +16,7 @@ from redis.exceptions import (
 )
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from fleet.bench.one_redis import open_one
 from shared.errors import ConfigurationError
 from shared.redis_cluster import parts
 from shared.redis_cluster.addresses import Address, ClusterUrl, is_cluster
@@ -202,3 +203,8 @@ def test_an_address_without_a_host_or_port_is_refused_without_its_password(nodes
 def test_only_its_own_scheme_means_a_cluster() -> None:
     assert is_cluster("redis+cluster://host:7000/")
     assert not is_cluster("redis://host:7000/0")
+
+
+def test_a_bench_that_looks_into_one_server_says_so_of_a_cluster() -> None:
+    with pytest.raises(ConfigurationError, match="REDIS_URL names a cluster: unset it"):
+        open_one("redis+cluster://127.0.0.1:7000/")

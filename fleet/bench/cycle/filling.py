@@ -6,11 +6,11 @@ from contextlib import AbstractContextManager
 from typing import Final
 
 import asyncpg
-from redis.asyncio import Redis
 
 from fleet.addresses import Addresses
 from fleet.bench.bare_comparison import fill_boards
 from fleet.bench.cycle.plan import Plan
+from fleet.bench.one_redis import open_one
 from fleet.bench.synthetic_alerts import Alerts, fill
 from fleet.bench.synthetic_travellers import Travellers, settle
 from shared.shards import Shards
@@ -55,7 +55,7 @@ async def _come_to_rest(addresses: Addresses) -> None:
     await asyncio.gather(*(_execute(url, "VACUUM (ANALYZE) alerts") for url in addresses.shards))
     await _execute(addresses.accounts, "VACUUM (ANALYZE) users, devices")
     await _execute(addresses.accounts, "CHECKPOINT")
-    async with Redis.from_url(addresses.redis, socket_timeout=_SAVE_TIMEOUT_S) as redis:
+    async with open_one(addresses.redis, timeout_s=_SAVE_TIMEOUT_S) as redis:
         await redis.save()
 
 

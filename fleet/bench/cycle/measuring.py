@@ -15,11 +15,11 @@ from fleet.bench.cycle.books import Books, Sent, open_books
 from fleet.bench.cycle.filling import Progress, fill_fleet
 from fleet.bench.cycle.machine import describe
 from fleet.bench.cycle.plan import Plan
-from fleet.bench.cycle.processes import OWN, Processes
 from fleet.bench.cycle.publisher import CYCLE, NAME, Published, Publisher
 from fleet.bench.cycle.result import Ledger, Result
 from fleet.bench.cycle.samples import Sample
 from fleet.bench.cycle.watching import Watch
+from fleet.bench.processes import OWN, Processes
 from fleet.chain import Chain, open_chain
 from fleet.display import StageDisplay
 from fleet.fcm_stand_in.running import FcmStandIn

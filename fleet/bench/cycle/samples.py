@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from fleet.bench.cycle.processes import Processes, Usage
+from fleet.bench.processes import Processes, Usage
 from fleet.chain import Look
 from shared.topology import WORK_QUEUES
 

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from fleet.bench.cycle.processes import Processes
 from fleet.bench.cycle.samples import EVERY_S, Sample, Series, sample
+from fleet.bench.processes import Processes
 from fleet.chain import Chain, Look
 from fleet.display import StageDisplay
 from shared.errors import FarelarkError
