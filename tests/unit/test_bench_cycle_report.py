@@ -94,6 +94,14 @@ def test_a_process_that_comes_later_has_used_nothing_before() -> None:
     assert timeline([late, *others], BEGAN).cpu_seconds["redis"] == [0, 1, 2]
 
 
+def test_a_process_that_has_ended_keeps_what_it_used() -> None:
+    *others, last = SAMPLES
+    ended = replace(last, used={name: used for name, used in last.used.items() if name != "redis"})
+    columns = timeline([*others, ended], BEGAN)
+    assert columns.cpu_seconds["redis"] == [0, 1, 1]
+    assert columns.memory_mb["redis"][-1] == 0
+
+
 def test_several_cycles_are_compared_in_a_table_and_a_plot(tmp_path: Path) -> None:
     small, large = measured(), measured()
     large = replace(large, result=replace(large.result, fares=40_000_000, observation_to_push=None))

@@ -20,7 +20,7 @@ class Timeline:
         done: by counter.
         ready: messages by queue.
         in_hand: messages by queue.
-        cpu_seconds: since its start, by process; one that has not begun has used nothing.
+        cpu_seconds: since its start, by process: of one that has not begun, none; of one that has ended, the last ones.
         memory_mb: by process; one that is no more has none.
     """
 
@@ -44,9 +44,14 @@ def timeline(samples: Sequence[Sample], began: float) -> Timeline:
         done=_columns([one.done for one in samples]),
         ready=_columns([one.ready for one in samples]),
         in_hand=_columns([one.in_hand for one in samples]),
-        cpu_seconds=_columns([{name: used.cpu_seconds for name, used in one.used.items()} for one in samples]),
+        cpu_seconds=_kept(_columns([{name: used.cpu_seconds for name, used in one.used.items()} for one in samples])),
         memory_mb=_columns([{name: round(used.memory_mb, 1) for name, used in one.used.items()} for one in samples]),
     )
+
+
+def _kept(columns: Mapping[str, Column]) -> dict[str, Column]:
+    """The columns with what was there once, where they fall."""
+    return {name: np.maximum.accumulate(column).tolist() for name, column in columns.items()}
 
 
 def _columns(rows: Sequence[Mapping[str, float]]) -> dict[str, Column]:
