@@ -2,16 +2,8 @@
 
 import typer
 
-from fleet.commands.developing import (
-    bench_alerts,
-    bench_api,
-    bench_cycle,
-    bench_growth,
-    bench_notify,
-    bench_price,
-    check,
-    test,
-)
+from fleet.commands.benching import bench_alerts, bench_api, bench_cycle, bench_growth, bench_notify, bench_price
+from fleet.commands.developing import check, test
 from fleet.commands.exchange_rates import rates
 from fleet.commands.feeding import demo, replay
 from fleet.commands.partitioning import partitions
