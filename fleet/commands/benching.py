@@ -61,6 +61,8 @@ def bench_price(
     ):
         result = uvloop.run(measure_price(fleet.addresses, folder, plan, say, done))
     _show(asdict(result), as_json=as_json)
+    if result.changes != result.expected_changes:
+        sys.exit(f"farelark: {result.changes:,} changes were found, {result.expected_changes:,} are expected")
 
 
 def bench_alerts(

@@ -18,7 +18,7 @@ from fleet.generator import Generator, Low
 from fleet.publishing import FarePublisher, fare_publisher
 from shared.airports import city_of
 from tests.e2e.running_fleet import RunningFleet, running_fleet
-from tests.integration.redis_cluster import ClusterInTest, running_cluster
+from tests.integration.on_cluster.redis_cluster import ClusterInTest, running_cluster
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-from collections.abc import Iterator
 from contextlib import AsyncExitStack
 
 import pytest
@@ -17,27 +16,12 @@ from shared.errors import UnavailableError
 from shared.rates.in_redis import KEY as RATES_KEY
 from shared.rates.in_redis import MalformedRatesError, RatesInRedis
 from tests.development_rates import RATES
-from tests.integration.redis_cluster import ClusterInTest, SlotMove, running_cluster
+from tests.integration.on_cluster.redis_cluster import ClusterInTest, SlotMove
 
 FULL, RAMP_S = 9_000, 6
 FOOT = 900
 START = 1_800_000_000_000_000
 FEW = RateLimitItemPerMinute(5, namespace="test")
-
-
-@pytest.fixture(scope="module")
-def running(server_programs: bool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterInTest]:
-    """A cluster for all tests."""
-    assert server_programs
-    with running_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
-        yield cluster
-
-
-@pytest.fixture
-def cluster(running: ClusterInTest) -> ClusterInTest:
-    """The cluster, without keys."""
-    running.clear()
-    return running
 
 
 async def test_rates_are_read_as_they_were_written_and_anything_else_is_malformed(cluster: ClusterInTest) -> None:

@@ -1,37 +1,13 @@
 """Fare boards on a real Redis Cluster: spread by route, read and written by part, each compared and set on its own."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
 from shared.fare_boards.layout import ABSENT, BoardFormatError
 from shared.fare_boards.store import BoardStore
-from tests.integration.boards_of_routes import DATES, KEYS, MIDNIGHT_OF_THE_YEAR_2100, ROUTES, new, write
-from tests.integration.redis_cluster import ClusterInTest, running_cluster
-
-
-@pytest.fixture(scope="module")
-def running(server_programs: bool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterInTest]:
-    """A cluster for all tests that leave it well."""
-    assert server_programs
-    with running_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
-        yield cluster
-
-
-@pytest.fixture
-def cluster(running: ClusterInTest) -> ClusterInTest:
-    """The cluster, without keys."""
-    running.clear()
-    return running
-
-
-@pytest.fixture
-async def boards(cluster: ClusterInTest) -> AsyncIterator[BoardStore]:
-    """The store on the cluster."""
-    store = BoardStore(cluster.url)
-    yield store
-    await store.close()
+from tests.integration.on_cluster.boards_of_routes import DATES, KEYS, MIDNIGHT_OF_THE_YEAR_2100, ROUTES, new, write
+from tests.integration.on_cluster.redis_cluster import ClusterInTest
 
 
 async def test_boards_lie_on_all_masters_those_of_a_route_together(boards: BoardStore, cluster: ClusterInTest) -> None:

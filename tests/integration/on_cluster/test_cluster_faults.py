@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -11,32 +11,9 @@ import pytest
 from shared.errors import ConfigurationError, UnavailableError
 from shared.fare_boards.layout import ABSENT, Boards
 from shared.fare_boards.store import BoardStore
-from tests.integration.boards_of_routes import DATES, KEYS, OF_THE_ROUTE, ROUTE, ROUTES, new, write
-from tests.integration.redis_cluster import ClusterInTest, SlotMove, running_cluster
+from tests.integration.on_cluster.boards_of_routes import DATES, KEYS, OF_THE_ROUTE, ROUTE, ROUTES, new, write
+from tests.integration.on_cluster.redis_cluster import ClusterInTest, SlotMove, running_cluster
 from tests.private_servers import Servers
-
-
-@pytest.fixture(scope="module")
-def running(server_programs: bool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterInTest]:
-    """A cluster for all tests that leave it well."""
-    assert server_programs
-    with running_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
-        yield cluster
-
-
-@pytest.fixture
-def cluster(running: ClusterInTest) -> ClusterInTest:
-    """The cluster, without keys."""
-    running.clear()
-    return running
-
-
-@pytest.fixture
-async def boards(cluster: ClusterInTest) -> AsyncIterator[BoardStore]:
-    """The store on the cluster."""
-    store = BoardStore(cluster.url)
-    yield store
-    await store.close()
 
 
 async def test_while_a_slot_moves_its_boards_are_read_and_written_wherever_they_are(
