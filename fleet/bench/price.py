@@ -6,7 +6,7 @@ broker, decoding and changes: the ceiling.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,6 +34,7 @@ ONLY_PRICE_WORKERS: Final = {"notifier": 0, "alert_worker": 0, "alerts_api": 0}
 ROUNDS: Final = 4  # each fare is put on its board, encoded, compared through the queue, and compared without one
 _ROUTES: Final = 2_000
 _SEED: Final = 1
+_US: Final = 1_000_000
 _MEASURED: Final = 1  # cycle 0 is put straight onto the boards
 
 Say = Callable[[str], None]
@@ -65,8 +66,19 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
+class Ceiling:
+    """Fares a second, and what of the processor's time a fare takes by step, in microseconds."""
+
+    speed: float
+    steps: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
-    """Figures of one run; `seconds` is of the measured cycle, `ratio` is of its speed to the ceiling."""
+    """Figures of one run; `seconds` is of the measured cycle, `ratio` is of its speed to the ceiling.
+
+    The ceiling's processor time is of this process by step; checking the fares, `validate`, is no part of its speed.
+    """
 
     fares: int
     per_board: int
@@ -80,6 +92,7 @@ class Result:
     ceiling_fares_per_second: int
     ratio: float
     cpu_us_per_fare: CpuPerFare
+    ceiling_cpu_us_per_fare: Mapping[str, float]
     worker_peak_mb: int
 
 
@@ -109,7 +122,7 @@ async def measure(addresses: Addresses, folder: Path, plan: Plan, say: Say, done
     measured = await price_run.run(addresses, Processes([folder]), bodies, sweep.fares, done)
     peak = max(peak_mb(service.pid) for service in addresses.services)
     say("comparing the next cycle without them")
-    ceiling = sweep.fares / await _bare_seconds(addresses.redis, sweep, rates, done)
+    ceiling = await _measure_ceiling(addresses.redis, sweep, rates, done)
     speed = sweep.fares / measured.seconds
     return Result(
         fares=plan.fares,
@@ -121,9 +134,10 @@ async def measure(addresses: Addresses, folder: Path, plan: Plan, say: Say, done
         changes=measured.changes,
         expected_changes=sweep.expected_changes(_MEASURED),
         redis_bytes_per_fare=round(bytes_per_fare, 1),
-        ceiling_fares_per_second=round(ceiling),
-        ratio=round(speed / ceiling, 3),
+        ceiling_fares_per_second=round(ceiling.speed),
+        ratio=round(speed / ceiling.speed, 3),
         cpu_us_per_fare=measured.cpu,
+        ceiling_cpu_us_per_fare=ceiling.steps,
         worker_peak_mb=peak,
     )
 
@@ -142,8 +156,8 @@ def _encoded(sweep: Sweep, done: Done) -> Iterator[bytes]:
         done(batch.num_rows)
 
 
-async def _bare_seconds(redis_url: str, sweep: Sweep, rates: Rates, done: Done) -> float:
-    """What the next cycle takes on the same boards in this process; checked before the clock runs."""
+async def _measure_ceiling(redis_url: str, sweep: Sweep, rates: Rates, done: Done) -> Ceiling:
+    """Compare the next cycle on the same boards in this process; it is checked while the clock stands still."""
     store = BoardStore(redis_url)
     comparison = BareComparison(store, rates)
     seconds = 0.0
@@ -153,4 +167,5 @@ async def _bare_seconds(redis_url: str, sweep: Sweep, rates: Rates, done: Done) 
         seconds += time.monotonic() - started
         done(len(fares.board))
     await store.close()
-    return seconds
+    steps = {step: round(used / sweep.fares * _US, 3) for step, used in comparison.steps.seconds.items()}
+    return Ceiling(sweep.fares / seconds, steps)

@@ -24,6 +24,7 @@ def test_the_price_bench_measures_a_fleet_of_its_own_beside_its_ceiling(
     assert result["ratio"] == pytest.approx(result["fares_per_second"] / result["ceiling_fares_per_second"], rel=0.01)
     assert 23 < result["redis_bytes_per_fare"] < 60, "a row has 23 bytes, and its board a key"
     assert all(cpu > 0 for cpu in result["cpu_us_per_fare"].values())
+    assert set(result["ceiling_cpu_us_per_fare"]) == {"validate", "sort", "read", "compare", "write"}
     assert 50 < result["worker_peak_mb"] < 400
     assert processes_below(tmp_path) == []
     assert list(tmp_path.iterdir()) == [], "the bench has left data behind"
