@@ -30,6 +30,7 @@ FAILPOINTS = (
 )
 # Between these two the crash leaves it open whether the push went out.
 SENT_AND_NOT_MARKED = "notifier.sent"
+MARKED = "notifier.marked"
 WISHES = 400
 
 
@@ -101,7 +102,9 @@ def test_a_kill_at_any_failpoint_changes_no_claim_and_loses_no_push(
     assert disturbed.claims == undisturbed.claims
     assert disturbed.notifications == undisturbed.notifications
     assert undisturbed.times_pushed == {1}
-    assert disturbed.repeated_under == {SENT_AND_NOT_MARKED}
+    assert SENT_AND_NOT_MARKED in disturbed.repeated_under
+    # Another lane's batch may be there just then.
+    assert disturbed.repeated_under <= {SENT_AND_NOT_MARKED, MARKED}
     assert disturbed.times_pushed == {1, 2}
 
 

@@ -11,10 +11,10 @@ from pyarrow import parquet
 from fleet.replaying import History, UnreadableFileError, batches, read, shift, stamp
 from shared.messages.batches import decode, encode
 from shared.messages.fares import FARES, FARES_SCHEMA
+from tests.real_data import real_file
 
 HEADER = "quoted_at,origin,destination,departure_date,carrier,flight_no,dep_time,currency,price"
 GOOD = "2026-03-01T09:00:00Z,BCN,BUD,2026-04-01,W6,2376,09:15,EUR,109.99"
-REAL = Path(__file__).parents[3] / "shared" / "data" / "fares"
 
 
 def written(path: Path, *lines: str) -> Path:
@@ -214,10 +214,9 @@ def test_stamps_keep_the_order_of_observation_within_and_across_batches(tmp_path
     assert stamped == [expected[:3], expected[3:]]
 
 
-@pytest.mark.skipif(not REAL.is_dir(), reason="the real fares are not part of the repository")
 @pytest.mark.parametrize(("name", "rows"), [("wizz_dev.csv.gz", 181_833), ("gflights_dev.csv.gz", 101_313)])
 def test_every_row_of_the_real_files_is_a_fare(name: str, rows: int) -> None:
-    history = read([REAL / name])
+    history = read([real_file(f"fares/{name}")])
 
     assert history.fares.num_rows == rows
     assert not history.set_aside
