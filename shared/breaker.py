@@ -64,6 +64,8 @@ class Breaker:
         self._failures = 0  # in a row while closed
         self._period = shortest  # that it is open for next time
         self._open_until = 0.0
+        for state in State:
+            metrics.BREAKER_CHANGES.labels(name, state.value)  # shows zero
         self._show()
 
     @property

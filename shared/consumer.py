@@ -18,20 +18,24 @@ On a stop the consumer takes no more, hands back what it had not begun and finis
 
 import asyncio
 import math
-import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Final
 
 import structlog
 
-from shared import metrics
-from shared.broker import Broker
-from shared.deliveries import DeadLetter, Delivery, Retry, Settlement
+from shared import metrics, tracing
+from shared.backoff import Backoff
+from shared.broker.broker import Broker
+from shared.dead_letters import unexpected
+from shared.deliveries import DeadLetter, Delivery, Done, Park, Retry, Settlement, Several, Wait
 from shared.errors import TransientError, UnavailableError, UnreadableError
 from shared.fair_queue import FairQueue
 from shared.health import Health
-from shared.redelivery import redeliveries
+from shared.price_ages import PricesInWork, prices_in_work
+from shared.redelivery import count_redelivered, redeliveries
 from shared.topology import WorkQueue
 
 Handler = Callable[[Sequence[Delivery]], Awaitable[Sequence[Settlement]]]
@@ -79,31 +83,49 @@ class Consumer:
     _incoming: FairQueue[Delivery | None] = field(init=False)
     _in_hand: int = field(default=0, init=False)
     _stopping: bool = field(default=False, init=False)
+    _ends: Sequence[asyncio.Event] = field(default=(), init=False)
+    _prices: PricesInWork = field(init=False)
 
     def __post_init__(self) -> None:
         self._incoming = FairQueue(lambda delivery: delivery and self.flow_of(delivery))
+        self._prices = prices_in_work(self.queue)
+        self._show_zeros()
+
+    def _show_zeros(self) -> None:
+        """Have metrics there from the start: a rate needs to have seen the zero before the first."""
+        self._hold(0)
+        metrics.HANDLING_SECONDS.labels(self.queue.name)
+        for settlement in (Done, Retry, Park, Wait, DeadLetter, Several):
+            metrics.MESSAGES.labels(self.queue.name, outcome_of(settlement))
 
     @property
     def busy(self) -> bool:
         """Whether messages are in hand."""
         return self._in_hand > 0
 
-    async def run(self, stopping: asyncio.Event) -> None:
-        """Work until the event is set, then drain; any other end is an error that must end the process."""
+    async def run(self, *ends: asyncio.Event) -> None:
+        """Work until one of these events is set, then drain; any other end is an error that must end the process."""
+        self._ends = ends
         subscription = await self.broker.consume(self.queue, self._receive)
         self.health.started = True
         workers = [asyncio.create_task(self._work(), name=f"{self.queue.name}-{i}") for i in range(self.concurrency)]
-        stop = asyncio.create_task(stopping.wait())
+        told = [asyncio.create_task(end.wait()) for end in ends]
         try:
-            await asyncio.wait([stop, subscription.kept, *workers], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([*told, subscription.kept, *workers], return_when=asyncio.FIRST_COMPLETED)
             self._stopping = True
             self._raise_if_dead([subscription.kept, *workers])
             await subscription.cancel()
             await self._drain(workers)
         finally:
-            for task in (stop, *workers):
+            for task in (*told, *workers):
                 task.cancel()
-            await asyncio.gather(stop, *workers, return_exceptions=True)
+            await asyncio.gather(*told, *workers, return_exceptions=True)
+            await self.broker.end(subscription)
+
+    @property
+    def _told_to_end(self) -> bool:
+        """From the moment that it is told: what is not possible any more just then is no fault of a server."""
+        return self._stopping or any(end.is_set() for end in self._ends)
 
     async def _receive(self, delivery: Delivery) -> None:
         if self._stopping:
@@ -136,10 +158,14 @@ class Consumer:
     async def _work(self) -> None:
         while batch := await self._take():
             try:
-                with metrics.HANDLING_SECONDS.labels(self.queue.name).time():
+                with metrics.HANDLING_SECONDS.labels(self.queue.name).time(), self._traced(batch):
                     await self._work_on(batch)
             finally:
+                self._prices.left(batch)
                 self._hold(-len(batch))
+
+    def _traced(self, batch: Sequence[Delivery]) -> AbstractContextManager[object]:
+        return tracing.processing(self.queue.name, (delivery.context.traceparent for delivery in batch))
 
     async def _take(self) -> list[Delivery]:
         """As many messages as are there, at least one; none means that the work is over."""
@@ -156,18 +182,18 @@ class Consumer:
         return batch
 
     async def _work_on(self, batch: Sequence[Delivery]) -> None:
-        waiting = _Backoff()
+        waiting = Backoff(_FIRST_WAIT_S, _LONGEST_WAIT_S)
         unsettled = list(batch)
         while unsettled := [delivery for delivery in unsettled if not delivery.acknowledger.lost]:
             try:
                 await self._settle(unsettled, await self._handle(unsettled))
             except UnavailableError as error:
+                if self._told_to_end:
+                    await _hand_back(unsettled)
+                    return
                 metrics.WAITING.labels(error.server).inc()
                 self.health.away(error.server)
                 log.warning("waiting_for_server", server=error.server, error=str(error), queue=self.queue.name)
-                if self._stopping:
-                    await _hand_back(unsettled)
-                    return
                 await waiting.pause()
             else:
                 self.health.back()
@@ -184,6 +210,7 @@ class Consumer:
         return [(await self._handle([delivery]))[0] for delivery in batch]
 
     def _classify(self, error: Exception) -> Settlement:
+        tracing.failed(error)
         if isinstance(error, UnreadableError):
             log.warning("unreadable", queue=self.queue.name, error=str(error))
             return DeadLetter(error.reason)
@@ -191,16 +218,24 @@ class Consumer:
             log.warning("failed_for_now", queue=self.queue.name, error=str(error))
             return Retry(error.reason)
         log.error("handler_failed", queue=self.queue.name, exc_info=error)
-        return Retry(f"unexpected_{type(error).__name__}")
+        return Retry(unexpected(error))
 
     async def _settle(self, unsettled: list[Delivery], settlements: Sequence[Settlement]) -> None:
         """Settle each and take it off the list: what follows an error is handled again, what precedes is not."""
         for delivery, settlement in list(zip(unsettled, settlements, strict=True)):
-            await self.broker.publish_all(redeliveries(self.queue, delivery, settlement))
-            outcome = type(settlement).__name__.lower()
-            metrics.MESSAGES.labels(self.queue.name, outcome).inc()
+            messages = redeliveries(self.queue, delivery, settlement, datetime.now(UTC))
+            await self.broker.publish_all(messages)
+            count_redelivered(self.queue, messages)
+            metrics.MESSAGES.labels(self.queue.name, outcome_of(type(settlement))).inc()
+            if isinstance(settlement, Done):
+                self._prices.done(delivery)
             await delivery.acknowledger.ack()
             unsettled.remove(delivery)
+
+
+def outcome_of(settlement: type[Settlement]) -> str:
+    """What a settlement is called in metrics, such as `done` or `deadletter`."""
+    return settlement.__name__.lower()
 
 
 def count_set_aside(queue: WorkQueue, set_aside: Mapping[str, int], delivery: Delivery) -> None:
@@ -214,14 +249,3 @@ def count_set_aside(queue: WorkQueue, set_aside: Mapping[str, int], delivery: De
 async def _hand_back(batch: Sequence[Delivery]) -> None:
     for delivery in batch:
         await delivery.acknowledger.hand_back()
-
-
-class _Backoff:
-    """Waits longer each time, with jitter so that workers do not come back all at once."""
-
-    def __init__(self) -> None:
-        self._seconds = _FIRST_WAIT_S
-
-    async def pause(self) -> None:
-        await asyncio.sleep(self._seconds * random.uniform(0.5, 1.0))  # noqa: S311  # spreads load, hides nothing
-        self._seconds = min(_LONGEST_WAIT_S, self._seconds * 2)

@@ -6,13 +6,14 @@ from typing import Any, Final
 from uuid import uuid4
 
 import asyncpg
-from sqlalchemy import event
-from sqlalchemy.engine import make_url
+from sqlalchemy import AsyncAdaptedQueuePool, event
+from sqlalchemy.engine import Engine, make_url
 from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from shared.errors import UnavailableError
+from shared.pools import show_pool
 
 CONNECT_TIMEOUT_S = 3.0
 COMMAND_TIMEOUT_S = 10.0
@@ -37,6 +38,7 @@ def open_engine(
     *,
     application: str,
     pool_size: int,
+    name: str | None = None,
     command_timeout: float | None = COMMAND_TIMEOUT_S,
     prepared: bool = False,
 ) -> AsyncEngine:
@@ -46,6 +48,7 @@ def open_engine(
         url: `postgresql://user:password@host:port/db`, of the server or of a PgBouncer in transaction mode.
         application: the name under which the server's administrator sees these connections.
         pool_size: the most connections that this process opens.
+        name: of the database in metrics; without one its connections are not shown there.
         command_timeout: seconds after which a statement fails; None waits for ever.
         prepared: let connections keep the statements that they have prepared: only straight to a server.
     """
@@ -63,7 +66,15 @@ def open_engine(
         },
     )
     event.listen(engine.sync_engine, "checkout", _refuse_closed)
+    if name:
+        # Of the engine, since `dispose` gives it another pool.
+        show_pool(name, engine.sync_engine, in_use=_checked_out, limit=lambda _: pool_size)
     return engine
+
+
+def _checked_out(engine: Engine) -> int:
+    assert isinstance(engine.pool, AsyncAdaptedQueuePool)
+    return engine.pool.checkedout()
 
 
 def _refuse_closed(connection: Any, *_: object) -> None:  # noqa: ANN401  # an adapter that SQLAlchemy does not export

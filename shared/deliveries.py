@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+from shared.dead_letters import REDRIVES
 from shared.topology import RETRY_DELAYS
 
 _CYCLE: Final = re.compile(r"[A-Za-z0-9_.:-]{1,64}\Z")
@@ -78,27 +79,30 @@ Settlement = Done | Unfinished | Several
 class Context:
     """The headers that travel along the chain, and how often this message has failed before.
 
-    `route` is there where all that a message holds is of one, so that a consumer can be fair between them.
+    `route` is there where all that a message holds is of one, so that a consumer can be fair between them. `redrives`
+    counts how often it was brought back from the dead letters by itself.
     """
 
     cycle: str | None = None
     traceparent: str | None = None
     attempt: int = 0
     route: str | None = None
+    redrives: int = 0
 
     @classmethod
     def read(cls, headers: Mapping[str, Any]) -> "Context":
         """Take what is well-formed and leave the rest: anybody may publish any header."""
-        attempt = headers.get("attempt")
+        attempt, redrives = headers.get("attempt"), headers.get(REDRIVES)
         return cls(
             cycle=_matching(_CYCLE, headers.get("cycle")),
             traceparent=_matching(_TRACEPARENT, headers.get("traceparent")),
             attempt=attempt if type(attempt) is int and 0 <= attempt <= len(RETRY_DELAYS) else 0,
             route=_matching(_ROUTE, headers.get("route")),
+            redrives=redrives if type(redrives) is int and redrives > 0 else 0,
         )
 
     def headers(self) -> dict[str, Any]:
-        """The headers to publish with; `attempt` belongs to one queue and stays out."""
+        """The headers to publish with; `attempt` and `redrives` belong to one queue and stay out."""
         present = {"cycle": self.cycle, "traceparent": self.traceparent, "route": self.route}
         return {name: value for name, value in present.items() if value is not None}
 

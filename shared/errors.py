@@ -4,7 +4,8 @@ FarelarkError
 ├── ConfigurationError   a setting is missing or makes no sense: stop, and say which
 ├── UnreadableError      the message can never be read: dead letter
 ├── TransientError       this message failed now and may work later: retry queue
-└── UnavailableError     a server of ours cannot be reached: keep the work in hand and try again
+├── UnavailableError     a server of ours cannot be reached: keep the work in hand and try again
+└── MapMovedError        a bucket is on another shard than thought: park its part and read the map again
 """
 
 
@@ -50,4 +51,12 @@ class UnavailableError(FarelarkError):
 
     def __init__(self, server: str, detail: str = "") -> None:
         super().__init__(f"{server} is unavailable" + (f": {detail}" if detail else ""))
+        self.server = server
+
+
+class MapMovedError(FarelarkError):
+    """The shard no longer holds, or does not yet hold, a bucket that this process looks for in it."""
+
+    def __init__(self, server: str) -> None:
+        super().__init__(f"{server} does not hold a bucket that an old map, or one that is being changed, puts there")
         self.server = server

@@ -2,7 +2,9 @@
 
 import asyncio
 
-from shared.broker import Broker, Outgoing, Subscription
+from shared.broker.broker import Broker
+from shared.broker.outgoing import Outgoing
+from shared.broker.subscription import Subscription
 from shared.deliveries import Context, Delivery, OnDelivery
 from shared.errors import UnavailableError
 from shared.topology import WorkQueue
@@ -49,6 +51,11 @@ class FakeBroker(Broker):
         self.subscribed = asyncio.Event()
         self.subscription: FakeSubscription
 
+    @property
+    def blocked(self) -> bool:
+        """Never."""
+        return False
+
     async def publish(self, message: Outgoing) -> None:
         """Confirm at once.
 
@@ -66,6 +73,10 @@ class FakeBroker(Broker):
         self._on_delivery = on_delivery
         self.subscribed.set()
         return self.subscription
+
+    async def end(self, subscription: Subscription) -> None:
+        """Let go."""
+        await subscription.cancel()
 
     async def deliver(
         self, body: bytes, content_type: str = "text/plain", context: Context | None = None

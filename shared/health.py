@@ -3,11 +3,13 @@
 Because they share the loop, an answer on /health/live proves that the loop is not stuck.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 
 import prometheus_client
 from aiohttp import web
+
+from shared import metrics
 
 
 class Health:
@@ -17,6 +19,7 @@ class Health:
         self.started = False
         self._checks: dict[str, Callable[[], bool]] = {}
         self._away: set[str] = set()
+        metrics.READY.set_function(lambda: not self.missing())
 
     def require(self, name: str, check: Callable[[], bool]) -> None:
         """Be ready only while this holds."""
@@ -37,8 +40,8 @@ class Health:
 
 
 @asynccontextmanager
-async def serve_health(health: Health, host: str, port: int) -> AsyncIterator[None]:
-    """Answer /health/live, /health/ready and /metrics while the block runs."""
+async def serve_health(health: Health, host: str, port: int, pages: Iterable[web.RouteDef] = ()) -> AsyncIterator[None]:
+    """Answer /health/live, /health/ready, /metrics and further pages while the block runs."""
 
     async def live(_: web.Request) -> web.Response:
         return web.json_response({"status": "ok"})
@@ -49,14 +52,15 @@ async def serve_health(health: Health, host: str, port: int) -> AsyncIterator[No
             {"status": "waiting" if missing else "ok", "missing": missing}, status=503 if missing else 200
         )
 
-    async def metrics(_: web.Request) -> web.Response:
+    async def show_metrics(_: web.Request) -> web.Response:
         return web.Response(
             body=prometheus_client.generate_latest(),
             headers={"Content-Type": prometheus_client.CONTENT_TYPE_LATEST},
         )
 
     app = web.Application()
-    app.add_routes([web.get("/health/live", live), web.get("/health/ready", ready), web.get("/metrics", metrics)])
+    app.add_routes([web.get("/health/live", live), web.get("/health/ready", ready), web.get("/metrics", show_metrics)])
+    app.add_routes(pages)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:

@@ -7,12 +7,14 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any, Final
 
 import structlog
 
 from shared import metrics
-from shared.errors import TransientError, UnavailableError
-from shared.shards import MapMovedError
+from shared.errors import MapMovedError, TransientError, UnavailableError
+
+_CANCEL_AGAIN_AFTER_S: Final = 1.0
 
 log = structlog.get_logger()
 
@@ -33,6 +35,7 @@ class Periodic:
 
     async def run(self) -> None:
         """Work until cancelled."""
+        metrics.SWEEPS_PUT_OFF.labels(self.name)  # shows zero
         while True:
             await self._once()
             await asyncio.sleep(self.every_s)
@@ -56,6 +59,17 @@ async def running(works: Iterable[Periodic]) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        for task in tasks:
+        await end(tasks)
+
+
+async def end(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Cancel tasks, and return when they have ended.
+
+    One cancellation may not do: before Python 3.12 `wait_for`, which redis-py sends with, loses one that comes
+    together with its result.
+    """
+    left = set(tasks)
+    while left:
+        for task in left:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        _, left = await asyncio.wait(left, timeout=_CANCEL_AGAIN_AFTER_S)

@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 from redis.typing import EncodableT
 
 from shared.errors import UnavailableError
+from shared.pools import show_pool
 from shared.redis_cluster.addresses import Address, ClusterUrl, is_cluster
 from shared.redis_cluster.client import ClusterClient
 from shared.redis_cluster.nodes import Nodes
@@ -44,7 +45,7 @@ def open_redis(url: str) -> redis.Redis | ClusterClient:
 def open_server(url: str) -> redis.Redis:
     """A client with a pool of its own; it connects at first use."""
     retry = Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.2), retries=1)
-    return redis.Redis.from_pool(redis.BlockingConnectionPool.from_url(url, retry=retry, **_limits()))
+    return _client(redis.BlockingConnectionPool.from_url(url, retry=retry, **_limits()))
 
 
 def open_cluster(url: str) -> Nodes:
@@ -77,7 +78,17 @@ def _open_node(cluster: ClusterUrl, address: Address) -> redis.Redis:
         retry=Retry(NoBackoff(), retries=0),
         **_limits(),
     )
+    return _client(pool)
+
+
+def _client(pool: redis.BlockingConnectionPool) -> redis.Redis:
+    show_pool("redis", pool, in_use=_in_use, limit=lambda pool: pool.max_connections)
     return redis.Redis.from_pool(pool)
+
+
+def _in_use(pool: redis.BlockingConnectionPool) -> int:
+    _, (in_use, _) = pool.get_connection_count()
+    return in_use
 
 
 def _limits() -> dict[str, Any]:

@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared.conversion import ReferenceAmounts
 from shared.databases import open_engine, reaching
-from shared.errors import ConfigurationError, FarelarkError, UnavailableError
+from shared.errors import ConfigurationError, MapMovedError, UnavailableError
 from shared.money import Rates
 from shared.shard_map import ShardMap
 
@@ -35,14 +35,6 @@ _RATES: Final = text("SELECT reference, factors::text FROM rates WHERE date = :d
 T = TypeVar("T")
 
 log = structlog.get_logger()
-
-
-class MapMovedError(FarelarkError):
-    """The shard no longer holds, or does not yet hold, a bucket that this process looks for in it."""
-
-    def __init__(self, server: str) -> None:
-        super().__init__(f"{server} does not hold a bucket that an old map, or one that is being changed, puts there")
-        self.server = server
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +85,11 @@ class Shards:
         """
         if not urls:
             raise ConfigurationError("SHARD_URLS must name at least one shard")
-        return cls([open_engine(url, application=application, pool_size=pool_size, prepared=prepared) for url in urls])
+        engines = [
+            open_engine(url, name=cls.name(shard), application=application, pool_size=pool_size, prepared=prepared)
+            for shard, url in enumerate(urls)
+        ]
+        return cls(engines)
 
     @property
     def numbers(self) -> range:

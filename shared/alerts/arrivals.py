@@ -10,9 +10,9 @@ import structlog
 from sqlalchemy import ColumnElement, delete, func, select, true
 
 from shared.alerts.moves import Move, settle
-from shared.errors import UnavailableError
+from shared.errors import MapMovedError, UnavailableError
 from shared.schema.shards import arriving_alerts, departed_alerts
-from shared.shards import MapMovedError, Shards
+from shared.shards import Shards
 
 log = structlog.get_logger()
 

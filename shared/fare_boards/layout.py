@@ -28,11 +28,14 @@ ROW: Final = np.dtype(
         ),  # minor units of the reference currency, at the rates when this price was first seen
         ("price_low", "<u4"),  # price in minor units of the fare's currency, 40 bits
         ("price_high", "u1"),
-        ("observed_low", "<u4"),  # last sighting in ms since 1970, 48 bits
-        ("observed_high", "<u2"),
+        ("observed_low", "<u4"),  # last sighting in ms since 1970, 44 bits
+        ("observed_high", "<u2"),  # and in its upper 4 bits the rank of the source that saw it
     ]
 )
 MAX_REFERENCE: Final = 2**32 - 1
+MAX_RANK: Final = 15
+_RANK_SHIFT: Final = 12
+_OBSERVED_MASK: Final = 2**_RANK_SHIFT - 1
 _VERSION_BITS: Final = 56
 _VERSION_MASK: Final = np.uint64(2**_VERSION_BITS - 1)
 _FORMAT_BITS: Final = np.uint64(FORMAT << _VERSION_BITS)
@@ -107,8 +110,13 @@ def prices(rows: Rows) -> Ints:
 
 
 def observations(rows: Rows) -> Ints:
-    """The 48-bit instants of last sighting of rows, in ms since 1970."""
-    return rows["observed_low"].astype(np.int64) | rows["observed_high"].astype(np.int64) << 32
+    """The 44-bit instants of last sighting of rows, in ms since 1970."""
+    return rows["observed_low"].astype(np.int64) | (rows["observed_high"].astype(np.int64) & _OBSERVED_MASK) << 32
+
+
+def ranks(rows: Rows) -> Ints:
+    """The ranks of the sources that saw these rows last, 0 to `MAX_RANK`."""
+    return rows["observed_high"].astype(np.int64) >> _RANK_SHIFT
 
 
 def put_prices(rows: Rows, where: Ints, values: Ints, references: Ints) -> None:
@@ -118,10 +126,10 @@ def put_prices(rows: Rows, where: Ints, values: Ints, references: Ints) -> None:
     rows["reference"][where] = np.minimum(references, MAX_REFERENCE)
 
 
-def put_observations(rows: Rows, where: Ints, values: Ints) -> None:
-    """Write instants of sighting into the rows at these positions."""
+def put_observations(rows: Rows, where: Ints, values: Ints, ranks: Ints | int = 0) -> None:
+    """Write instants of sighting, by sources of these ranks, into the rows at these positions."""
     rows["observed_low"][where] = values & 0xFFFFFFFF
-    rows["observed_high"][where] = values >> 32
+    rows["observed_high"][where] = values >> 32 | ranks << _RANK_SHIFT
 
 
 def redis_key(board: int) -> str:

@@ -1,6 +1,8 @@
 """Batches of documents: an Arrow IPC stream with one record batch, or a JSON array of the same documents."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
 import msgspec
@@ -14,6 +16,7 @@ ARROW: Final = "application/vnd.apache.arrow.stream"
 JSON: Final = "application/json"
 MAX_ROWS: Final = 10_000
 MAX_BYTES: Final = 8 * 1024 * 1024  # 10,000 JSON fares take about 3 MB
+_MOST_BYTES_CHECKED: Final = 1024**3  # of one stream, which takes a second
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,28 +80,48 @@ def _check_count(documents: int) -> None:
         raise UnreadableError("too_many_rows", f"{documents}, at most {MAX_ROWS}")
 
 
-def _rows_from_arrow(contract: Contract, body: bytes) -> pa.RecordBatch:
+def record_batches(contract: Contract, body: bytes, most: int) -> list[pa.RecordBatch]:
+    """Read an Arrow IPC stream: its record batches with the contract's columns, checked so that no value can mislead.
+
+    Raises:
+        UnreadableError: it cannot be read, has another schema, compressed buffers, more record batches than `most`, or
+            a dictionary that is too long for so many.
+    """
     try:
-        rows = _read_stream(contract, body)
-        rows.validate(full=True)  # offsets and indices come from outside: nothing may point past its buffer
+        batches = _read_stream(contract, body, most)
+        _check_effort(batches)
+        for rows in batches:
+            rows.validate(full=True)  # offsets and indices come from outside: nothing may point past its buffer
     except (pa.ArrowException, MemoryError, OSError, ValueError) as error:
         raise UnreadableError("arrow_malformed", str(error)[:200]) from error
-    return rows
+    return batches
 
 
-def _read_stream(contract: Contract, body: bytes) -> pa.RecordBatch:
+def _check_effort(batches: Sequence[pa.RecordBatch]) -> None:
+    """A dictionary is sent once and checked with each record batch that refers to it."""
+    size = sum(rows.get_total_buffer_size() for rows in batches)
+    if size > _MOST_BYTES_CHECKED:
+        raise UnreadableError("several_record_batches", f"{len(batches)} with long dictionaries; send fewer and longer")
+
+
+def _rows_from_arrow(contract: Contract, body: bytes) -> pa.RecordBatch:
+    batches = record_batches(contract, body, most=1)
+    if not batches:
+        raise UnreadableError("no_rows", "the stream has no record batch")
+    return batches[0]
+
+
+def _read_stream(contract: Contract, body: bytes, most: int) -> list[pa.RecordBatch]:
     source = pa.BufferReader(body)
     _refuse_compression(body)
     with pa.ipc.open_stream(source) as stream:
         _check_contract(contract, stream.schema)
-        rows = next(stream, None)
-        if rows is None:
-            raise UnreadableError("no_rows", "the stream has no record batch")
-        if next(stream, None) is not None:
-            raise UnreadableError("several_record_batches", "one is read")
+        batches = list(islice(stream, most + 1))
+    if len(batches) > most:
+        raise UnreadableError("several_record_batches", f"at most {most}")
     if source.tell() != len(body):
         raise UnreadableError("trailing_bytes", f"{len(body) - source.tell()} after the stream's end")
-    return rows.select(contract.schema.names)
+    return [rows.select(contract.schema.names) for rows in batches]
 
 
 def _refuse_compression(body: bytes) -> None:

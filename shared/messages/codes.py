@@ -38,13 +38,21 @@ def code_column(column: pa.Array, code_of: Callable[[str], int]) -> npt.NDArray[
     Returns:
         An array of n codes.
     """
-    encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+    encoded = _in_use(column) if pa.types.is_dictionary(column.type) else column.dictionary_encode()
     distinct = encoded.dictionary.to_pylist()
     codes = [MISSING if text is None else code_of(text) for text in distinct]
     table = np.array([*codes, MISSING], dtype=np.int64)
     indices = encoded.indices
     numbers = integers(indices, len(distinct)) if indices.null_count else indices.to_numpy()
     return table.take(numbers)
+
+
+def _in_use(column: pa.DictionaryArray) -> pa.DictionaryArray:
+    """With no more texts than rows: a dictionary from outside may hold millions that no row names."""
+    if len(column.dictionary) <= len(column):
+        return column
+    used = column.indices.dictionary_encode()
+    return pa.DictionaryArray.from_arrays(used.indices, column.dictionary.take(used.dictionary))
 
 
 @lru_cache(maxsize=16_384)

@@ -16,7 +16,7 @@ from shared.money import MAX_PRICE
 
 MAX_DAYS_AHEAD: Final = 2 * 366
 CLOCK_LEEWAY: Final = timedelta(minutes=5)  # an observer's clock may be off by as much
-_MAX_STOPS: Final = 7
+MAX_STOPS: Final = 7
 _EPOCH: Final = date(1970, 1, 1)
 
 Bools = npt.NDArray[np.bool_]
@@ -32,6 +32,11 @@ class FareColumns:
     fare: npt.NDArray[np.uint64]
     price: Ints
     observed_at: Ints
+
+    @property
+    def oldest(self) -> float | None:
+        """When the oldest of them was observed, in seconds since 1970."""
+        return int(self.observed_at.min()) / 1000 if len(self.observed_at) else None
 
 
 class Findings:
@@ -60,6 +65,11 @@ class Findings:
         """Which rows have no fault."""
         return self._fault == 0
 
+    def faults(self) -> list[tuple[int, str]]:
+        """The rows that are set aside, by position, and why."""
+        rows = np.flatnonzero(self._fault)
+        return [(row, self._reasons[fault]) for row, fault in zip(rows.tolist(), self._fault[rows], strict=True)]
+
     def counts(self) -> dict[str, int]:
         """How many rows are set aside for each reason."""
         tally = np.bincount(self._fault, minlength=len(self._reasons))
@@ -83,8 +93,8 @@ _MAY_BE_UNKNOWN: Final = ("carrier", "flight_number")
 
 def validate(
     rows: pa.RecordBatch, now: datetime, lifetime: timedelta, check_further: Check
-) -> tuple[FareColumns, dict[str, int]]:
-    """Pack the valid rows and count the others by reason.
+) -> tuple[FareColumns, Findings]:
+    """Pack the valid rows, and find what is wrong with the others.
 
     Args:
         rows: a batch with the columns of `FARES_SCHEMA`, and perhaps more.
@@ -113,7 +123,7 @@ def validate(
         price=price[good],
         observed_at=observed_at[good],
     )
-    return columns, findings.counts()
+    return columns, findings
 
 
 def _code(rows: pa.RecordBatch, name: str, findings: Findings) -> Ints:
@@ -144,7 +154,7 @@ def _check_amounts(findings: Findings, price: Ints, stops: Ints) -> None:
     findings.note("price_missing", price == 0)  # feeds send 0 for "no price"
     findings.note("price_negative", price < 0)
     findings.note("price_too_large", price > MAX_PRICE)
-    findings.note("stops_malformed", (stops < 0) | (stops > _MAX_STOPS))
+    findings.note("stops_malformed", (stops < 0) | (stops > MAX_STOPS))
 
 
 def _check_observation(findings: Findings, observed_at: Ints, now: datetime, lifetime: timedelta) -> None:

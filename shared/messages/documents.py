@@ -2,13 +2,15 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime, time
+from functools import partial
 from typing import Any
 
 import msgspec
 import pyarrow as pa
+from msgspec.structs import asdict
 
 from shared.errors import UnreadableError
 
@@ -45,53 +47,84 @@ def rows_from_json(
     Returns:
         The rows of all documents that could be read, and how many could not, by reason.
     """
-    set_aside: Counter[str] = Counter()
-    documents = []
-    decoder = msgspec.json.Decoder(document)
-    for raw in raws:
-        try:
-            documents.append(_read(decoder, raw, schema))
-        except (msgspec.DecodeError, _BadFieldError, RecursionError) as error:
-            set_aside[_reason(error)] += 1
-    return pa.RecordBatch.from_pylist(documents, schema=schema), dict(set_aside)
+    read, faults = DocumentReader(document, schema).read(raws)
+    return pa.RecordBatch.from_pylist(read, schema=schema), Counter(reason for _, reason in faults)
 
 
-def _read(decoder: msgspec.json.Decoder[Any], raw: msgspec.Raw, schema: pa.Schema) -> dict[str, Any]:
-    document = decoder.decode(raw)
-    return {field.name: _value(field, getattr(document, field.name)) for field in schema}
+class DocumentReader:
+    """Reads JSON documents of one kind.
+
+    Args:
+        document: the kind, with numbers left raw.
+        schema: the columns, named as the document's fields, whose values they become.
+    """
+
+    def __init__(self, document: type[msgspec.Struct], schema: pa.Schema) -> None:
+        self._decoder = msgspec.json.Decoder(document)
+        self._conversions = [(field.name, convert) for field in schema if (convert := _conversion_to(field))]
+
+    def read(self, raws: Iterable[msgspec.Raw]) -> tuple[list[dict[str, Any]], list[tuple[int, str]]]:
+        """Read documents one by one.
+
+        Returns:
+            The values of each that could be read, by column; and of the others their positions, and why not.
+        """
+        read, faults = [], []
+        for position, raw in enumerate(raws):
+            try:
+                read.append(self._read(raw))
+            except (msgspec.DecodeError, _BadFieldError, RecursionError) as error:
+                faults.append((position, _reason(error)))
+        return read, faults
+
+    def _read(self, raw: msgspec.Raw) -> dict[str, Any]:
+        values = asdict(self._decoder.decode(raw))
+        for name, convert in self._conversions:
+            values[name] = convert(name, values[name])
+        return values
 
 
-def _value(field: pa.Field, value: Any) -> Any:  # noqa: ANN401  # whatever a JSON document may hold
-    if isinstance(value, msgspec.Raw):
-        return _integer(field, bytes(value))
-    if isinstance(value, datetime):
-        return _instant(field, value)
-    if isinstance(value, str) and pa.types.is_time(field.type):
-        return _time(field, value)
-    return value
+Convert = Callable[[str, Any], Any]
 
 
-def _integer(field: pa.Field, raw: bytes) -> int | None:
-    if raw == b"null" and field.nullable:
+def _conversion_to(field: pa.Field) -> Convert | None:
+    """How a value of a document becomes one of this column; None: as it is."""
+    if pa.types.is_integer(field.type):
+        convert = _small_integer if pa.types.is_uint8(field.type) else _integer
+        return partial(convert, nullable=field.nullable)
+    if pa.types.is_timestamp(field.type):
+        return _instant
+    return _time if pa.types.is_time(field.type) else None
+
+
+def _integer(name: str, raw: msgspec.Raw, *, nullable: bool) -> int | None:
+    digits = bytes(raw)
+    if _INTEGER.match(digits):
+        return int(digits)
+    if digits == b"null" and nullable:
         return None
-    if not _INTEGER.match(raw):
-        raise _BadFieldError(field.name)
-    value = int(raw)
-    if pa.types.is_uint8(field.type) and not 0 <= value <= 255:  # noqa: PLR2004  # what a uint8 holds
-        raise _BadFieldError(field.name)
-    return value
+    raise _BadFieldError(name)
 
 
-def _instant(field: pa.Field, value: datetime) -> datetime:
+def _small_integer(name: str, raw: msgspec.Raw, *, nullable: bool) -> int | None:
+    value = _integer(name, raw, nullable=nullable)
+    if value is None or 0 <= value <= 255:  # noqa: PLR2004  # what a uint8 holds
+        return value
+    raise _BadFieldError(name)
+
+
+def _instant(name: str, value: datetime) -> datetime:
     with suppress(OverflowError):  # the calendar's first and last hours may have no equivalent in UTC
         if value.tzinfo is not None:
             return value.astimezone(UTC)
-    raise _BadFieldError(field.name)
+    raise _BadFieldError(name)
 
 
-def _time(field: pa.Field, value: str) -> time:
+def _time(name: str, value: str | None) -> time | None:
+    if value is None:
+        return None
     if not _MINUTE.match(value) or value >= "24:00":
-        raise _BadFieldError(field.name)
+        raise _BadFieldError(name)
     return time.fromisoformat(value)
 
 

@@ -126,13 +126,18 @@ class Expiry(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="e
     departure_to: date
 
     def __post_init__(self) -> None:
-        """Refuse an instant that is not UTC: it may fall on another day there."""
+        """Refuse an instant that is not UTC, and a last day that no day follows."""
         _require_utc("expired_at", self.expired_at)
+        if self.departure_to == date.max:
+            raise ValueError("departure_to is the last day there is: no alert can end after it")
 
     @property
     def day(self) -> date:
-        """The day in UTC that it is filed under."""
-        return self.expired_at.date()
+        """The day in UTC that it is filed under: when the alert was over, not when that was noticed.
+
+        An end that was told of but not written is noticed again, perhaps weeks later, and must meet its first copy.
+        """
+        return self.departure_to + timedelta(days=1)
 
 
 Notice: TypeAlias = Notification | Expiry

@@ -1,13 +1,16 @@
 """The accounts database: who the travellers are, where they are reached, what they were told."""
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
     Date,
     DateTime,
     ForeignKey,
+    Identity,
     Index,
+    Integer,
     LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
@@ -172,4 +175,55 @@ notifications = Table(
     Index(None, "user_id", "recorded_at"),
     Index(None, "release_at", postgresql_where=text("state = 'held'")),
     postgresql_partition_by="RANGE (fired_on)",
+)
+
+# Who may send fares to the gateway. The key itself is known to its producer alone.
+producer_keys = Table(
+    "producer_keys",
+    metadata,
+    Column("id", Text, primary_key=True),  # the public part of the key
+    Column("hash", LargeBinary, nullable=False),  # SHA-256 of the secret part
+    Column("producer", Text, nullable=False),
+    Column("source", Text, nullable=False),  # what its fares are said to come from
+    Column("lanes", ARRAY(Text), nullable=False),  # into which it may send
+    Column("fares_per_minute", Integer, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("expires_at", DateTime(timezone=True)),
+    Column("revoked_at", DateTime(timezone=True)),
+    CheckConstraint("lanes <@ ARRAY['live', 'sweep'] AND cardinality(lanes) > 0", name="lanes"),
+    CheckConstraint("fares_per_minute > 0", name="fares_per_minute"),
+)
+
+# Batches of fares that the gateway has answered for and the broker has not taken yet.
+spooled_batches = Table(
+    "spooled_batches",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),  # in whose order they go
+    Column("lane", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("fares", Integer, nullable=False),
+    Column("cycle", Text),
+    Column("spooled_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    CheckConstraint("lane IN ('live', 'sweep')", name="lane"),
+    CheckConstraint("fares > 0", name="fares"),
+    Index(None, "lane", "id"),  # each lane is drained by itself
+)
+
+# Pushes of the whole fleet are stopped while a row has not been ended: who did it, when and why, and who started them
+# again. Here and not in Redis, which may be flushed.
+push_stops = Table(
+    "push_stops",
+    metadata,
+    Column("stopped_at", DateTime(timezone=True), primary_key=True, server_default=func.now()),
+    Column("stopped_by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("started_at", DateTime(timezone=True)),
+    Column("started_by", Text),
+    CheckConstraint("(started_at IS NULL) = (started_by IS NULL)", name="started"),
+    Index(
+        "push_stops_in_force_idx",
+        text("(started_at IS NULL)"),
+        unique=True,
+        postgresql_where=text("started_at IS NULL"),
+    ),
 )

@@ -210,3 +210,13 @@ price_history = Table(
     CheckConstraint("changes > 0", name="changes"),
     postgresql_partition_by="RANGE (departure_date)",
 )
+
+# The messages of changes that the history has counted, so that one which is delivered again is not counted again.
+# They are forgotten when no repeat can come any more.
+counted_messages = Table(
+    "counted_messages",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("counted_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Index(None, "counted_at"),
+)

@@ -1,9 +1,5 @@
-"""Reading what routes cost over time: the last prices of what somebody wants, and the best price of each day.
+"""The rows of the history that somebody wants, and what they say as they are."""
 
-The history knows routes, dates and cabins. Of airports, carriers and stops it knows nothing: they narrow nothing here.
-"""
-
-from datetime import date
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, extract, func, select
@@ -13,23 +9,23 @@ from shared.alerts.filters import Filters
 from shared.schema.shards import ONE_WAY, price_history
 
 _ROW: Final = price_history.c
-# What a last price is of, in the order of the primary key.
-_PRICED: Final = (_ROW.departure_date, _ROW.return_date, _ROW.cabin, _ROW.currency)
+# What a row is the price of, on its day; in the order of the primary key.
+PRICED: Final = (_ROW.route, _ROW.departure_date, _ROW.return_date, _ROW.cabin, _ROW.currency)
 
 
 def last_prices(filters: Filters) -> Select[Any]:
     """The newest row of all that is wanted, for each pair of dates, cabin and currency, in this order."""
-    newest_first = select(price_history).where(*_wanted(filters)).order_by(*_PRICED, _ROW.observed_on.desc())
-    return newest_first.ext(distinct_on(*_PRICED))
+    newest_first = select(price_history).where(*wanted(filters)).order_by(*PRICED, _ROW.observed_on.desc())
+    return newest_first.ext(distinct_on(*PRICED))
 
 
-def daily_lows(filters: Filters) -> Select[tuple[date, int]]:
-    """The best price of each day on which one that is wanted moved, in the reference currency of then."""
-    low = func.min(_ROW.low_reference).label("low")
-    return select(_ROW.observed_on, low).where(*_wanted(filters)).group_by(_ROW.observed_on)
+def lowest_price(filters: Filters) -> Select[int | None]:
+    """The lowest price ever of what is wanted, in the reference currency of then."""
+    return select(func.min(_ROW.low_reference)).where(*wanted(filters))
 
 
-def _wanted(filters: Filters) -> list[ColumnElement[bool]]:
+def wanted(filters: Filters) -> list[ColumnElement[bool]]:
+    """What holds for the rows that are wanted."""
     return [
         _ROW.route == filters.route,
         _ROW.departure_date.between(filters.departure_from, filters.departure_to),

@@ -1,0 +1,1 @@
+"""What every service that answers requests by Litestar has around its routes."""
