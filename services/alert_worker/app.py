@@ -13,10 +13,12 @@ from services.alert_worker.expiry import Expiry
 from services.alert_worker.handler import ChangesHandler
 from services.alert_worker.settings import Settings
 from services.alert_worker.sweep import on_every_shard
+from shared import metrics
 from shared.alerts.arrivals import finish_arrivals
 from shared.alerts.available_fares import AvailableFares
-from shared.broker import Broker
+from shared.broker.broker import Broker
 from shared.consumer import Consumer
+from shared.cycles import tallying
 from shared.failpoints import Failpoints
 from shared.fare_boards.store import BoardStore
 from shared.health import Health
@@ -42,13 +44,17 @@ async def serve(settings: Settings, health: Health, stopping: asyncio.Event) -> 
         shards = Shards.at(settings.shards, application="alert_worker", pool_size=connections)
         closing.push_async_callback(shards.close)
         refresh_on_hangup(shards)
+        for shard in shards.numbers:
+            metrics.CLAIMS.labels(shards.name(shard))  # shows zero
         boards = BoardStore(settings.redis_url)
         closing.push_async_callback(boards.close)
         broker = await Broker.connect(settings.rabbitmq_url, "alert_worker")
         closing.push_async_callback(broker.close)
         health.require("rabbitmq", lambda: broker.connected)
+        health.require("rabbitmq_alarm", lambda: not broker.blocked)
         claims = Claims(broker, Failpoints(settings.failpoints))
-        matching = ChangesHandler(claims, shards, clock)
+        tally = await closing.enter_async_context(tallying(settings.redis_url))
+        matching = ChangesHandler(claims, shards, clock, tally)
         changes = Consumer(
             broker, CHANGES_ALERTS, matching, health, settings.concurrency, _MESSAGES_AT_ONCE, _BYTES_AT_ONCE
         )

@@ -7,14 +7,15 @@ from datetime import datetime
 from services.alert_worker import store
 from services.alert_worker.announcing import grouped, notification_of
 from services.alert_worker.transitions import Transition
-from shared.broker import Broker, Outgoing
+from shared.broker.broker import Broker
+from shared.broker.outgoing import Outgoing
 from shared.deliveries import Context
 from shared.failpoints import Failpoints
 from shared.messages import evaluations, notifications
 from shared.messages.evaluations import MAX_EVALUATIONS, Evaluation
 from shared.messages.notifications import Notice
 from shared.shards import ShardTransaction
-from shared.topology import ALERTS_EVALUATE, NOTIFICATIONS
+from shared.topology import EVALUATIONS, NOTIFICATIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,8 @@ def _announcements(notices: Sequence[Notice], context: Context) -> Iterator[Outg
 def _requests(to_evaluate: Sequence[Evaluation], context: Context) -> Iterator[Outgoing]:
     for start in range(0, len(to_evaluate), MAX_EVALUATIONS):
         yield Outgoing(
-            routing_key=ALERTS_EVALUATE.name,
+            exchange=EVALUATIONS.name,
+            routing_key="",
             body=evaluations.encode(list(to_evaluate[start : start + MAX_EVALUATIONS])),
             content_type=evaluations.JSON,
             headers=context.headers(),

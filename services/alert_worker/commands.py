@@ -8,11 +8,11 @@ import structlog
 
 from services.alert_worker.evaluations import Evaluator
 from shared.deliveries import Context, Delivery, Done, Park, Settlement
-from shared.errors import UnavailableError
+from shared.errors import MapMovedError, UnavailableError
 from shared.messages import evaluations
 from shared.messages.evaluations import Evaluation
 from shared.shard_map import ShardMap, bucket_of
-from shared.shards import MapMovedError, Shards
+from shared.shards import Shards
 
 Left = tuple[str, Evaluation]  # what is to be tried again, and why
 

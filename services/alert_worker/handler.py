@@ -1,9 +1,8 @@
 """From a message of changes to claimed alerts and confirmed notifications."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -13,19 +12,22 @@ import structlog
 
 from services.alert_worker import store
 from services.alert_worker.claiming import Claims
+from services.alert_worker.falls import Falls, falls_of
 from services.alert_worker.matching import Fall, judge
-from services.alert_worker.parts import Falls, Part, joined, parts_by_shard
 from services.alert_worker.transitions import Firing
 from shared import metrics
+from shared.changes_by_shard import Part, joined, parts_by_shard
 from shared.consumer import count_set_aside
+from shared.cycles import Stage, Tally
 from shared.deliveries import Context, Delivery, Done, Park, Settlement
-from shared.errors import UnavailableError
 from shared.messages.batches import ARROW, decode, encode
 from shared.messages.changes import CHANGES, check_amounts
 from shared.messages.columns import FareColumns, validate
 from shared.messages.evaluations import Evaluation, Sighting
-from shared.shards import MapMovedError, Shards, ShardTransaction
+from shared.price_ages import prices_in_work
+from shared.shards import Shards, ShardTransaction
 from shared.topology import CHANGES_ALERTS
+from shared.work_by_shard import work_on_parts
 
 # Longer than any message waits in the broker: a change is judged by its prices, not by its age.
 _CHANGE_LIFETIME = timedelta(days=365)
@@ -40,6 +42,7 @@ class ChangesHandler:
     claims: Claims
     shards: Shards
     clock: Callable[[], datetime]
+    tally: Tally = field(default_factory=Tally)
 
     async def __call__(self, deliveries: Sequence[Delivery]) -> Sequence[Settlement]:
         """Match what came in one go: a few large transactions cost less than many small ones.
@@ -70,25 +73,20 @@ class ChangesHandler:
 
     def _read(self, delivery: Delivery) -> tuple[FareColumns, Counter[str]]:
         decoded = decode(CHANGES, delivery.body, delivery.content_type)
-        changes, faults = validate(decoded.rows, self.clock(), _CHANGE_LIFETIME, check_amounts)
-        return changes, Counter(decoded.set_aside) + Counter(faults)
+        changes, findings = validate(decoded.rows, self.clock(), _CHANGE_LIFETIME, check_amounts)
+        prices_in_work(CHANGES_ALERTS).entered(delivery, changes.oldest)
+        return changes, Counter(decoded.set_aside) + Counter(findings.counts())
 
     async def _parts(self, changes: FareColumns) -> Mapping[int, Part]:
         return dict(parts_by_shard(changes, await self.shards.current_map()))
 
     async def _match_all(self, parts: Mapping[int, Part], context: Context) -> dict[int, str]:
-        """Match the parts side by side.
-
-        Returns:
-            Why the parts of shards that are down or have moved are to be parked; any other failure is raised.
-        """
-        matching = (self._match(shard, part, context) for shard, part in parts.items())
-        outcomes = await asyncio.gather(*matching, return_exceptions=True)
-        reasons = {shard: _reason_to_park(shard, outcome) for shard, outcome in zip(parts, outcomes, strict=True)}
-        return {shard: reason for shard, reason in reasons.items() if reason}
+        """Match the parts side by side; returns, and raises, as `work_on_parts`."""
+        return await work_on_parts({shard: self._match(shard, part, context) for shard, part in parts.items()})
 
     def _count(self, delivery: Delivery, changes: FareColumns, set_aside: Counter[str]) -> None:
         metrics.CHANGES_MATCHED.inc(len(changes.board))
+        self.tally.add(delivery.context.cycle, Stage.MATCHED, len(changes.board))
         count_set_aside(CHANGES_ALERTS, set_aside, delivery)
 
     async def _match(self, shard: int, part: Part, context: Context) -> None:
@@ -105,12 +103,14 @@ class ChangesHandler:
             failpoints.hit("alert_worker.matched")
             await self.claims.make(transaction, transitions, to_evaluate, now, context)
         failpoints.hit("alert_worker.claims_committed")
-        metrics.CLAIMS.labels(self.shards.name(shard)).inc(sum(bool(each.firing) for each in transitions))
+        claims = sum(bool(each.firing) for each in transitions)
+        metrics.CLAIMS.labels(self.shards.name(shard)).inc(claims)
+        self.tally.add(context.cycle, Stage.CLAIMED, claims)
 
 
 async def _found(transaction: ShardTransaction, part: Part) -> dict[UUID, list[Fall]]:
     """The falls that reach each alert, by its id."""
-    falls = part.falls(transaction.rates.amounts, transaction.reach)
+    falls = falls_of(part, transaction.rates.amounts, transaction.reach)
     found: dict[UUID, list[Fall]] = {}
     if len(falls.position):
         matches = await store.match(transaction.driver, part, falls)
@@ -150,16 +150,6 @@ def _sighting(part: Part, position: int) -> Sighting:
     board, fare = part.keys(position)
     observed_at = datetime.fromtimestamp(int(part.observed_at[position]) / 1000, UTC)
     return Sighting(board=board, fare=fare, observed_at=observed_at)
-
-
-def _reason_to_park(shard: int, outcome: BaseException | None) -> str | None:
-    if isinstance(outcome, UnavailableError) and outcome.server == Shards.name(shard):
-        return "shard_unavailable"
-    if isinstance(outcome, MapMovedError):
-        return "map_moved"
-    if outcome is not None:
-        raise outcome
-    return None
 
 
 def _settlement(parked: Mapping[int, str], parts: Mapping[int, Part]) -> Settlement:

@@ -6,14 +6,14 @@ from typing import Final
 from uuid import UUID
 
 import asyncpg
-import msgspec
 import numpy as np
-import numpy.typing as npt
 
-from services.alert_worker.parts import Falls, Part
+from services.alert_worker.falls import Falls, filtered
 from services.alert_worker.transitions import FareKeys, LockedAlert, Transition
 from shared.alerts.filters import Filters
 from shared.alerts.rules import CHECK_AFTER, Rule
+from shared.array_literals import codes, numbers
+from shared.changes_by_shard import Part
 from shared.money import Rates
 from shared.rates.reconversion import ArmedPrices, reconverted
 from shared.shards import ShardTransaction
@@ -49,8 +49,6 @@ CROSS JOIN LATERAL (
     OFFSET 0
 ) AS alert
 """
-
-_JSON: Final = msgspec.json.Encoder()
 
 # In id order, so that two batches never deadlock. Whoever waits for a lock sees the row as it then is.
 _LOCK: Final = "SELECT * FROM alerts WHERE id = ANY ($1::uuid[]) ORDER BY id FOR UPDATE"
@@ -99,14 +97,14 @@ WHERE id = ANY ($1::uuid[])
 
 async def match(connection: asyncpg.Connection, part: Part, falls: Falls) -> list[tuple[UUID, int]]:
     """The alerts that these falls, at least one, reach, each with which of the falls it was."""
-    cabin, stops, carriers = part.filtered(falls.position)
+    cabin, stops, carriers = filtered(part, falls.position)
     routes, origins, destinations = zip(*part.places, strict=True)
     rows = await connection.fetch(
         MATCH,
-        *map(_codes, (routes, origins, destinations)),
-        *map(_numbers, (part.departure, part.returning, part.board[falls.position], cabin, stops)),
-        _codes(carriers),
-        *map(_numbers, (falls.price, falls.ceiling)),
+        *map(codes, (routes, origins, destinations)),
+        *map(numbers, (part.departure, part.returning, part.board[falls.position], cabin, stops)),
+        codes(carriers),
+        *map(numbers, (falls.price, falls.ceiling)),
     )
     return [(row[0], row[1]) for row in rows]
 
@@ -207,16 +205,3 @@ def _signed(key: int | None) -> int | None:
 
 def _unsigned(number: int) -> int:
     return number % 2**64
-
-
-def _numbers(column: npt.NDArray[np.int64]) -> str:
-    """An array literal, which PostgreSQL reads faster than asyncpg packs the elements one by one.
-
-    JSON's array differs from it in the brackets alone, and nothing writes numbers faster.
-    """
-    return f"{{{_JSON.encode(column.tolist())[1:-1].decode()}}}"
-
-
-def _codes(texts: Sequence[str]) -> str:
-    """An array literal of texts without quotes in them, at least one."""
-    return '{"' + '","'.join(texts) + '"}'

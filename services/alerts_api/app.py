@@ -25,6 +25,7 @@ from services.alerts_api.alerts.reservations import Reservations
 from services.alerts_api.alerts.store import AlertsStore
 from services.alerts_api.alerts.suggestions import Suggestions
 from services.alerts_api.devices.store import DevicesStore
+from services.alerts_api.fares.charts import PriceCharts
 from services.alerts_api.fares.finding import FareFinder
 from services.alerts_api.fares.history import HistoryReader
 from services.alerts_api.fares.live import LiveReader
@@ -34,8 +35,7 @@ from services.alerts_api.http.bodies import MAX_BODY_BYTES, StrictRequest
 from services.alerts_api.http.cors import cors_config
 from services.alerts_api.http.edge import at_the_edge
 from services.alerts_api.http.limiting import AccountTries, LimitedGuard, Limits
-from services.alerts_api.http.measuring import Measuring
-from services.alerts_api.http.openapi import Documentation, openapi_config
+from services.alerts_api.http.openapi import LayersInFront, openapi_config
 from services.alerts_api.http.problems import handlers
 from services.alerts_api.http.readiness import Readiness
 from services.alerts_api.notifications.causes import Causes
@@ -46,11 +46,14 @@ from services.alerts_api.servers import Connect, Servers
 from services.alerts_api.settings import Settings
 from shared.airports import cities
 from shared.alerts.available_fares import AvailableFares
-from shared.broker import Broker
+from shared.broker.broker import Broker
 from shared.failpoints import Failpoints
+from shared.http.measuring import Measuring
+from shared.http.openapi import DocstringsAsSummaries
 from shared.periodic import Periodic, running
 
 _CHORES_EVERY_S: Final = 60.0
+_LOOK_EVERY_S: Final = 5.0
 
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
 
@@ -77,10 +80,6 @@ def create_app(
     failpoints = Failpoints(settings.failpoints)
     sessions = SessionStore(servers.accounts)
     deletions = Deletions(servers.accounts, servers.shards, failpoints)
-    chores = [
-        Periodic("finish_deletions", _CHORES_EVERY_S, lambda: deletions.finish(clock())),
-        Periodic("forget_sessions", _CHORES_EVERY_S, lambda: sessions.forget_expired(clock())),
-    ]
     given = {
         **_stores(settings, servers, failpoints, clock),
         "sessions": sessions,
@@ -90,6 +89,12 @@ def create_app(
         "tokens": tokens,
         "token_keys": token_keys,
     }
+    readiness = given["readiness"]
+    chores = [
+        Periodic("look_at_servers", _LOOK_EVERY_S, readiness.renew),
+        Periodic("finish_deletions", _CHORES_EVERY_S, lambda: deletions.finish(clock())),
+        Periodic("forget_sessions", _CHORES_EVERY_S, lambda: sessions.forget_expired(clock())),
+    ]
     dependencies = {
         **{name: _given(value) for name, value in given.items()},
         "now": Provide(clock, sync_to_thread=False),
@@ -99,6 +104,7 @@ def create_app(
     app = _litestar(
         settings, dependencies, guard, [servers.connected, lambda _: _open(issuers), lambda _: running(chores)]
     )
+    app.state.readiness = readiness  # for the process's own health
     app.asgi_handler = at_the_edge(app.asgi_handler, settings.trusted_proxies)
     return app
 
@@ -117,7 +123,7 @@ def _litestar(
         lifespan=lifespan,
         cors_config=cors_config(settings.cors_origins),
         openapi_config=openapi_config(browsable=settings.environment == "development"),
-        plugins=[Documentation()],
+        plugins=[DocstringsAsSummaries(), LayersInFront()],
         logging_config=None,
     )
 
@@ -144,15 +150,19 @@ def _stores(
         "preferences": preferences,
         "notifications": notifications,
         "causes": Causes(servers.shards),
-        "fares": _fare_pages(settings, servers),
+        **_fares(settings, servers),
         "readiness": _readiness(accounts, alerts, servers),
     }
 
 
-def _fare_pages(settings: Settings, servers: Servers) -> FarePages:
+def _fares(settings: Settings, servers: Servers) -> dict[str, Any]:
     read_boards = LiveReader(servers.boards, settings.fare_lifetime).read if settings.fares_live else None
-    finder = FareFinder(read_boards, settings.fares_minimum, HistoryReader(servers.shards).last_prices)
-    return FarePages(finder, CurrentRates(servers.shards), settings.fares_fresh_for)
+    history, rates = HistoryReader(servers.shards), CurrentRates(servers.shards)
+    finder = FareFinder(read_boards, settings.fares_minimum, history.last_prices)
+    return {
+        "fares": FarePages(finder, rates, settings.fares_fresh_for),
+        "charts": PriceCharts(history.day_prices, rates),
+    }
 
 
 def _readiness(accounts: AccountsStore, alerts: AlertsStore, servers: Servers) -> Readiness:

@@ -12,12 +12,13 @@ from services.alerts_api.accounts.routes import ENTRY_ROUTES, PASSWORD_ROUTES
 from services.alerts_api.alerts.routes import ALERT_ROUTES
 from services.alerts_api.devices.routes import DEVICE_ROUTES
 from services.alerts_api.fares.routes import FARE_ROUTES
-from services.alerts_api.http.health import live, metrics, ready
+from services.alerts_api.http.health import metrics, ready
 from services.alerts_api.http.limiting import UNLIMITED
 from services.alerts_api.http.openapi import BEARER_ONLY
 from services.alerts_api.http.options import with_options
 from services.alerts_api.notifications.routes import NOTIFICATION_ROUTES
 from services.alerts_api.preferences.routes import PREFERENCE_ROUTES
+from shared.http.liveness import live
 
 _WITH_A_TOKEN: Final = {
     "accounts": [get_me, *PASSWORD_ROUTES, *DATA_ROUTES],

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.alerts_api.alerts.evaluations import Evaluations
 from services.alerts_api.http.rate_limits import RateLimits
 from services.alerts_api.settings import Settings
-from shared.broker import Broker
+from shared.broker.broker import Broker
 from shared.databases import open_engine
 from shared.fare_boards.store import BoardStore
 from shared.shards import Shards
@@ -42,8 +42,11 @@ class Servers:
         """
         prepared = settings.prepared_statements
         accounts_pool, shard_pool = settings.accounts_connections, settings.shard_connections
+        accounts = open_engine(
+            settings.accounts_url, name="accounts", application=NAME, pool_size=accounts_pool, prepared=prepared
+        )
         return cls(
-            open_engine(settings.accounts_url, application=NAME, pool_size=accounts_pool, prepared=prepared),
+            accounts,
             Shards.at(settings.shards, application=NAME, pool_size=shard_pool, prepared=prepared),
             BoardStore(settings.redis_url),
             RateLimits(settings.redis_url),

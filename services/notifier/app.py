@@ -1,6 +1,7 @@
 """Wires the notifier."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from functools import partial
@@ -18,15 +19,19 @@ from services.notifier.fcm.schedule import PushSchedule
 from services.notifier.gateway import Gateway
 from services.notifier.handler import NOTICES_AT_ONCE, NotificationHandler
 from services.notifier.push_log import PushLog
+from services.notifier.push_switch import EVERY_S as FOLLOW_EVERY_S
+from services.notifier.push_switch import PushSwitch
 from services.notifier.releasing import EVERY_S as RELEASE_EVERY_S
 from services.notifier.releasing import Releases
 from services.notifier.settings import NotifierSettings
 from services.notifier.telling.sending import Sender
+from services.notifier.usual_prices import UsualPrices
 from services.notifier.vetting.alerts import AlertReader
 from services.notifier.vetting.boards import FareReader
 from services.notifier.vetting.vetting import Vetting
-from shared.broker import Broker
+from shared.broker.broker import Broker
 from shared.consumer import Consumer, by_route
+from shared.cycles import Tally, tallying
 from shared.databases import open_engine
 from shared.errors import ConfigurationError
 from shared.failpoints import Failpoints
@@ -55,20 +60,25 @@ class Servers(NamedTuple):
 async def serve(settings: NotifierSettings, health: Health, stopping: asyncio.Event) -> None:
     """Notify until the event is set; connections are closed in the opposite order of their opening."""
     async with AsyncExitStack() as closing:
-        gateway = open_gateway(settings, closing)
+        switch = PushSwitch(health)
+        gateway = open_gateway(settings, closing, lambda: switch.shut)
         servers = await _connect(settings, closing)
         health.require("rabbitmq", lambda: servers.broker.connected)
-        consumers = _consumers(settings, servers, gateway, health)
-        async with running(_periodic(settings, servers)), asyncio.TaskGroup() as working:
+        health.require("rabbitmq_alarm", lambda: not servers.broker.blocked)
+        tally = await closing.enter_async_context(tallying(settings.redis_url))
+        consumers = _consumers(settings, servers, gateway, health, tally)
+        async with running(_periodic(settings, servers, switch)), asyncio.TaskGroup() as working:
             for consumer in consumers:
-                working.create_task(consumer.run(stopping))
+                working.create_task(switch.consume(consumer, stopping))
 
 
 async def _connect(settings: NotifierSettings, closing: AsyncExitStack) -> Servers:
     # Each batch in work and each periodic work takes one connection at a time.
     calls = sum(settings.concurrency_of(lane) for lane in settings.lanes)
     prepared = settings.prepared_statements
-    accounts = open_engine(settings.accounts_url, application=APPLICATION, pool_size=calls + 2, prepared=prepared)
+    accounts = open_engine(
+        settings.accounts_url, name="accounts", application=APPLICATION, pool_size=calls + 3, prepared=prepared
+    )
     closing.push_async_callback(accounts.dispose)
     shards = Shards.at(settings.shards, application=APPLICATION, pool_size=calls, prepared=prepared)
     refresh_on_hangup(shards)
@@ -80,17 +90,21 @@ async def _connect(settings: NotifierSettings, closing: AsyncExitStack) -> Serve
     return Servers(accounts, shards, boards, broker)
 
 
-def _consumers(settings: NotifierSettings, servers: Servers, gateway: Gateway, health: Health) -> list[Consumer]:
-    """One for each lane."""
+def _consumers(
+    settings: NotifierSettings, servers: Servers, gateway: Gateway, health: Health, tally: Tally
+) -> list[Callable[[], Consumer]]:
+    """What makes one for each lane."""
     failpoints = Failpoints(settings.failpoints)
     vetting = Vetting(AlertReader(servers.shards), FareReader(servers.boards), utc_now)
     recorder = Recorder(servers.accounts, servers.broker, settings.rules, utc_now, failpoints)
-    sender = Sender(servers.accounts, gateway, utc_now, failpoints)
+    usual_prices = UsualPrices(servers.shards, utc_now)
+    sender = Sender(servers.accounts, gateway, usual_prices, utc_now, failpoints)
     return [
-        Consumer(
+        partial(
+            Consumer,
             servers.broker,
             LANES[lane],
-            NotificationHandler(lane, vetting, recorder, sender, failpoints).handle,
+            NotificationHandler(lane, vetting, recorder, sender, failpoints, tally).handle,
             health,
             concurrency=settings.concurrency_of(lane),
             batch_size=BATCH_SIZE,
@@ -101,36 +115,46 @@ def _consumers(settings: NotifierSettings, servers: Servers, gateway: Gateway, h
     ]
 
 
-def _periodic(settings: NotifierSettings, servers: Servers) -> list[Periodic]:
+def _periodic(settings: NotifierSettings, servers: Servers, switch: PushSwitch) -> list[Periodic]:
     releases = Releases(servers.accounts, servers.broker, utc_now, Failpoints(settings.failpoints))
     return [
-        Periodic("release", RELEASE_EVERY_S, releases.release),
+        Periodic("push_switch", FOLLOW_EVERY_S, partial(switch.look, servers.accounts)),
+        Periodic("release", RELEASE_EVERY_S, partial(switch.once_open, releases.release)),
         Periodic("default_partition", LOOK_EVERY_S, partial(watch_default_partition, servers.accounts)),
     ]
 
 
-def open_gateway(settings: NotifierSettings, closing: AsyncExitStack) -> Gateway:
+def open_gateway(settings: NotifierSettings, closing: AsyncExitStack, stopped: Callable[[], bool]) -> Gateway:
     """Choose FCM where there are credentials for it, else the push log; it is closed with the stack.
+
+    Args:
+        settings: name the one or the other.
+        closing: closes it.
+        stopped: says whether pushes are stopped.
 
     Raises:
         ConfigurationError: neither is set, or the credentials cannot be used.
     """
     if settings.firebase_credentials is not None:
-        gateway = _open_firebase(settings, settings.firebase_credentials, closing)
+        gateway = _open_firebase(settings, settings.firebase_credentials, closing, stopped)
     elif settings.push_log is not None:
-        gateway = PushLog(settings.push_log, utc_now)
+        gateway = PushLog(settings.push_log, utc_now, stopped)
     else:
         raise ConfigurationError("set FIREBASE_CREDENTIALS to a service account's key file, or PUSH_LOG to a file")
     closing.push_async_callback(gateway.close)
     return gateway
 
 
-def _open_firebase(settings: NotifierSettings, credentials: Path, closing: AsyncExitStack) -> Gateway:
+def _open_firebase(
+    settings: NotifierSettings, credentials: Path, closing: AsyncExitStack, stopped: Callable[[], bool]
+) -> Gateway:
     schedule = PushSchedule(settings.redis_url, settings.pushes_per_second, settings.push_ramp_seconds)
     pacer = FleetPacer(schedule)
     closing.push_async_callback(pacer.close)
     endpoint = str(settings.push_endpoint).rstrip("/") if settings.push_endpoint else None
-    return FirebaseGateway(credentials, utc_now, pacer, settings.app_link, settings.push_connections, endpoint)
+    return FirebaseGateway(
+        credentials, utc_now, pacer, settings.app_link, settings.push_connections, endpoint, stopped=stopped
+    )
 
 
 def utc_now() -> datetime:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 from uuid import UUID
 
 from services.notifier.digest import Digest
@@ -49,7 +49,7 @@ class Verdict(StrEnum):
     FAILED = "failed"  # repeating it would fail again
     TRANSIENT = "transient"  # not sent or unknown: repeat it later, its twin is replaced on the device
     REFUSED = "refused"  # the gateway does not let us in: stop and wait for a person
-    UNTRIED = "untried"  # not sent: the gateway is known to be away, or this platform's lane is held
+    UNTRIED = "untried"  # not sent: the gateway is known to be away, this platform's lane is held, pushes are stopped
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,9 @@ class Outcome:
     verdict: Verdict
     reason: str = ""
     retry_after: float | None = None
+
+
+PUSHES_STOPPED: Final = Outcome(Verdict.UNTRIED, "pushes_stopped")
 
 
 class Gateway(Protocol):

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from services.notifier.digest import Digest
-from services.notifier.gateway import Outcome, Push, Verdict
+from services.notifier.gateway import PUSHES_STOPPED, Outcome, Push, Verdict
 from shared.errors import UnavailableError
 from shared.messages.notifications import Expiry, Notice, Notification
 
@@ -43,11 +43,13 @@ class PushLog:
     Args:
         path: the file; it is made where it is missing.
         clock: tells the instant in UTC.
+        stopped: says whether pushes are stopped.
     """
 
-    def __init__(self, path: Path, clock: Callable[[], datetime]) -> None:
+    def __init__(self, path: Path, clock: Callable[[], datetime], stopped: Callable[[], bool] = lambda: False) -> None:
         self._path = path
         self._clock = clock
+        self._stopped = stopped
         self._encoder = msgspec.json.Encoder()
 
     async def send(self, pushes: Sequence[Push]) -> Sequence[Outcome]:
@@ -56,6 +58,8 @@ class PushLog:
         Raises:
             UnavailableError: the file cannot be written.
         """
+        if self._stopped():
+            return [PUSHES_STOPPED] * len(pushes)
         now = self._clock()
         lines = self._encoder.encode_lines([_line(push, now) for push in pushes])
         try:

@@ -15,7 +15,8 @@ from shared.databases import reaching
 from shared.messages.notifications import Notice, Notification, encode_one
 
 # A firing that is repeated after a rollback has its old id and a new instant, perhaps on another day and so in
-# another partition: it is looked up over the days around its own, as many as a claim is ever repeated after.
+# another partition: it is looked up over the days around its own, as many as a claim is ever repeated after. (An
+# expiry may be repeated after weeks, but always has the same day.)
 # Rows that somebody else holds are passed over, so nobody waits and nobody deadlocks; what else is read of a row
 # is read with its lock, for it may have changed just before. One by one, by OFFSET 0: as a set the planner would
 # read whole days, which it takes for small where it has no statistics of them yet.

@@ -15,7 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.notifier.deciding.policy import Waiting
 from services.notifier.transactions import transaction
-from shared.broker import Broker, Outgoing
+from shared.broker.broker import Broker
+from shared.broker.outgoing import Outgoing
 from shared.databases import reaching
 from shared.failpoints import Failpoints
 from shared.messages.notifications import JSON, MAX_NOTICES

@@ -6,6 +6,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from services.price_worker.precedence import ALL_ALIKE, Precedence
 from services.price_worker.sightings import Sightings
 from shared.conversion import ReferenceAmounts
 from shared.fare_boards import layout
@@ -72,7 +73,13 @@ class Verdicts:
     changed: Bools
 
 
-def compare(seen: Sightings, boards: Boards, amounts: ReferenceAmounts, stale_before: int) -> Comparison:
+def compare(
+    seen: Sightings,
+    boards: Boards,
+    amounts: ReferenceAmounts,
+    stale_before: int,
+    precedence: Precedence = ALL_ALIKE,
+) -> Comparison:
     """Compare sightings with their boards.
 
     Args:
@@ -81,11 +88,12 @@ def compare(seen: Sightings, boards: Boards, amounts: ReferenceAmounts, stale_be
         amounts: today's rates.
         stale_before: rows last seen before this instant, in ms since 1970, count as not there, and leave the boards
             that are written. No sighting is from before it, else it might be older than a row that is not looked at.
+        precedence: among sources.
 
-    A sighting that is older than its row, or as old and not cheaper, has no effect.
+    A sighting that stands before its row, or with it and is not cheaper, has no effect.
     """
     boards = _available(boards, stale_before)
-    verdicts = _judge(seen, boards)
+    verdicts = _judge(seen, boards, precedence)
     changes = _changes(seen, boards.rows, verdicts, amounts)
     rows, offsets = _merge(seen, boards, verdicts, changes.reference)
     return Comparison(changes, _values(seen, boards, verdicts, rows, offsets))
@@ -100,13 +108,14 @@ def _available(boards: Boards, stale_before: int) -> Boards:
     return Boards(boards.headers, kept_before[boards.offsets], boards.rows[fresh])
 
 
-def _judge(seen: Sightings, boards: Boards) -> Verdicts:
+def _judge(seen: Sightings, boards: Boards, precedence: Precedence) -> Verdicts:
     at, known = _locate(seen, boards)
-    observed_at = np.where(known, _at(layout.observations(boards.rows), at), 0)
+    ranks = layout.ranks(boards.rows)
+    before = _at(precedence.standing(layout.observations(boards.rows), ranks), at)
+    now = precedence.standing(seen.observed_at, seen.rank)
     previous = np.where(known, _at(layout.prices(boards.rows), at), 0)
-    later = seen.observed_at > observed_at
-    cheaper = (seen.observed_at == observed_at) & (seen.price < previous)
-    newer = ~known | later | cheaper
+    cheaper = (seen.price < previous) | (seen.price == previous) & (seen.rank > _at(ranks, at))
+    newer = ~known | (now > before) | (now == before) & cheaper
     return Verdicts(at, known, previous, newer, newer & (seen.price != previous))
 
 
@@ -152,7 +161,7 @@ def _merge(seen: Sightings, boards: Boards, verdicts: Verdicts, references: Ints
     rows = _with_blanks(boards.rows, verdicts.at[new], seen.fare[new])
     now_at = verdicts.at + np.cumsum(new) - new  # each stands behind the new ones before it
     layout.put_prices(rows, now_at[changed], seen.price[changed], references)
-    layout.put_observations(rows, now_at[newer], seen.observed_at[newer])
+    layout.put_observations(rows, now_at[newer], seen.observed_at[newer], seen.rank[newer])
     added = np.bincount(seen.board[new], minlength=len(boards.headers))
     return rows, boards.offsets + np.concatenate(([0], np.cumsum(added)))
 

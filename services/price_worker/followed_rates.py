@@ -1,8 +1,7 @@
 """The rates that a price worker converts at: the snapshot in Redis, and until there is one that of its file."""
 
-import asyncio
 from datetime import UTC, datetime, time
-from typing import Final, Never
+from typing import Final
 
 import structlog
 
@@ -12,7 +11,7 @@ from shared.errors import UnavailableError
 from shared.money import Rates
 from shared.rates.in_redis import MalformedRatesError, RatesInRedis
 
-_LOOK_EVERY_S: Final = 5.0
+LOOK_EVERY_S: Final = 5.0
 
 log = structlog.get_logger()
 
@@ -28,12 +27,6 @@ class FollowedRates:
     def __init__(self, first: Rates, store: RatesInRedis) -> None:
         self._store = store
         self._take(first)
-
-    async def follow(self) -> Never:
-        """Look now and then until cancelled."""
-        while True:
-            await asyncio.sleep(_LOOK_EVERY_S)
-            await self.refresh()
 
     async def refresh(self) -> None:
         """Look once. What cannot be read or used changes nothing."""

@@ -2,18 +2,21 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
 
 from services.price_worker.comparison import Changes, Comparison, compare
+from services.price_worker.precedence import ALL_ALIKE, Precedence
 from services.price_worker.sightings import Sightings, latest
 from shared import metrics
-from shared.broker import Broker, Outgoing
+from shared.broker.broker import Broker
+from shared.broker.outgoing import Outgoing
 from shared.consumer import count_set_aside
 from shared.conversion import ReferenceAmounts
+from shared.cycles import Stage, Tally
 from shared.deliveries import Context, Delivery, Done, Settlement
 from shared.errors import TransientError
 from shared.failpoints import Failpoints
@@ -23,13 +26,14 @@ from shared.messages.batches import ARROW, decode, encode
 from shared.messages.changes import CHANGES
 from shared.messages.columns import FareColumns, validate
 from shared.messages.fares import FARES
+from shared.price_ages import prices_in_work
 from shared.topology import CHANGES as CHANGES_EXCHANGE
-from shared.topology import FARES_INGEST
+from shared.topology import FARES_INGEST, WorkQueue
 
 
 @dataclass(frozen=True, slots=True)
 class FaresHandler:
-    """Handles messages of `fares.ingest`: publish changes, then write boards, then acknowledge.
+    """Handles messages of fares: publish changes, then write boards, then acknowledge.
 
     A message is handled at one instant and at the rates of that instant, however long that takes: so no fare that
     is recent enough to count meets a row that is newer and no longer does.
@@ -41,6 +45,9 @@ class FaresHandler:
     fare_lifetime: timedelta
     failpoints: Failpoints
     clock: Callable[[], datetime]
+    queue: WorkQueue = FARES_INGEST
+    precedence: Precedence = ALL_ALIKE
+    tally: Tally = field(default_factory=Tally)
 
     async def __call__(self, deliveries: Sequence[Delivery]) -> Sequence[Settlement]:
         """Handle each message on its own."""
@@ -50,28 +57,30 @@ class FaresHandler:
         self.failpoints.hit("price_worker.received")
         now, amounts = self.clock(), self.amounts()
         fares, set_aside = self._read(delivery, now, amounts)
+        prices_in_work(self.queue).entered(delivery, fares.oldest)
         stale_before = int((now - self.fare_lifetime).timestamp() * 1000)
         await self._compare(fares, amounts, stale_before, delivery.context)
         self.failpoints.hit("price_worker.boards_written")
         metrics.FARES.inc(len(fares.board))
-        count_set_aside(FARES_INGEST, set_aside, delivery)
+        self.tally.add(delivery.context.cycle, Stage.COMPARED, len(fares.board))
+        count_set_aside(self.queue, set_aside, delivery)
         return Done()
 
     def _read(self, delivery: Delivery, now: datetime, amounts: ReferenceAmounts) -> tuple[FareColumns, Counter[str]]:
         decoded = decode(FARES, delivery.body, delivery.content_type)
-        fares, faults = validate(decoded.rows, now, self.fare_lifetime, amounts.check)
-        return fares, Counter(decoded.set_aside) + Counter(faults)
+        fares, findings = validate(decoded.rows, now, self.fare_lifetime, amounts.check)
+        return fares, Counter(decoded.set_aside) + Counter(findings.counts())
 
     async def _compare(
         self, fares: FareColumns, amounts: ReferenceAmounts, stale_before: int, context: Context
     ) -> None:
         """Work the fares into their boards; boards that another worker wrote meanwhile once more."""
-        seen = latest(fares)
+        seen = latest(fares, self.precedence)
         published = np.array([], dtype=np.int64)
         while len(seen.boards):
             keys = [redis_key(int(board)) for board in seen.boards]
             boards = await self._read_boards(keys)
-            comparison = compare(seen, boards, amounts, stale_before)
+            comparison = compare(seen, boards, amounts, stale_before, self.precedence)
             await self._publish(fares.rows, comparison.changes.beyond(published), context)
             published = np.append(published, comparison.changes.steps)
             self.failpoints.hit("price_worker.changes_confirmed")
@@ -98,6 +107,7 @@ class FaresHandler:
             )
         )
         metrics.CHANGES.inc(len(changes.row))
+        self.tally.add(context.cycle, Stage.CHANGED, len(changes.row))
 
     async def _write(
         self, seen: Sightings, keys: Sequence[str], headers: Sequence[bytes], comparison: Comparison

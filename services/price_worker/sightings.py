@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from services.price_worker.precedence import ALL_ALIKE, Precedence
 from shared.messages.columns import FareColumns
 
 Ints = npt.NDArray[np.int64]
@@ -18,7 +19,7 @@ class Sightings:
     """The latest sighting of each fare in a batch, sorted by board and fare.
 
     `boards` are the b distinct board keys, `board` says for each of n sightings which one (0 to b - 1),
-    `row` which row of the batch it was.
+    `row` which row of the batch it was, and `rank` that of its source.
     """
 
     boards: Keys
@@ -27,6 +28,7 @@ class Sightings:
     price: Ints
     observed_at: Ints
     row: Ints
+    rank: Ints
 
     def on(self, boards: Sequence[int]) -> "Sightings":
         """Only what was seen on these boards, given by position in ascending order."""
@@ -38,21 +40,24 @@ class Sightings:
             self.price[wanted],
             self.observed_at[wanted],
             self.row[wanted],
+            self.rank[wanted],
         )
 
 
-def latest(fares: FareColumns) -> Sightings:
-    """Keep one sighting of each fare: the latest, and of two at the same instant the cheaper.
+def latest(fares: FareColumns, precedence: Precedence = ALL_ALIKE) -> Sightings:
+    """Keep one sighting of each fare: the one that stands latest, and of two that stand alike the cheaper.
 
-    So the outcome does not depend on the order in which documents arrive.
+    Of equal prices that stand alike it is the one from the better source. So the outcome does not depend on the order
+    in which documents arrive.
     """
     boards, board = _numbered(fares.board)
+    rank = precedence.ranks_of(fares.rows["source"])
     row = _sorted(board, fares.fare)
     repeated = (board[row[1:]] == board[row[:-1]]) & (fares.fare[row[1:]] == fares.fare[row[:-1]])
     if repeated.any():
-        row = np.lexsort((-fares.price, fares.observed_at, fares.fare, board))
+        row = np.lexsort((rank, -fares.price, precedence.standing(fares.observed_at, rank), fares.fare, board))
         row = row[np.append(~repeated, True)]
-    return Sightings(boards, board[row], fares.fare[row], fares.price[row], fares.observed_at[row], row)
+    return Sightings(boards, board[row], fares.fare[row], fares.price[row], fares.observed_at[row], row, rank[row])
 
 
 def _numbered(boards: Keys) -> tuple[Keys, Ints]:

@@ -20,10 +20,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from services.alerts_api.accounts.erasure import erase_alerts, erase_notifications
 from services.alerts_api.accounts.user_lock import AccountGoneError
 from shared.databases import reaching
-from shared.errors import UnavailableError
+from shared.errors import MapMovedError, UnavailableError
 from shared.failpoints import Failpoints
 from shared.schema.accounts import devices, idempotency_keys, preferences, sessions, users
-from shared.shards import MapMovedError, Shards
+from shared.shards import Shards
 from shared.token_keys import TOKEN_LIFETIME
 
 # Whoever has marked an account is at work on it for no longer.

@@ -10,10 +10,10 @@ from services.alerts_api.alerts.resources import AlertRequest
 from services.alerts_api.alerts.stored import StoredAlert, find
 from services.alerts_api.alerts.writes import ContendedError, Facts, armed, checked_later, one, persistent, rewrite
 from shared.alerts.moves import Move, activate, enter, forget, leave, withdraw
-from shared.errors import UnavailableError
+from shared.errors import MapMovedError, UnavailableError
 from shared.failpoints import Failpoints
 from shared.shard_map import bucket_of
-from shared.shards import MapMovedError, Shards, ShardTransaction
+from shared.shards import Shards, ShardTransaction
 
 _OVER = {"fired", "expired"}
 

@@ -9,10 +9,11 @@ from uuid import UUID
 import structlog
 
 from shared import metrics
-from shared.broker import Broker, Outgoing
+from shared.broker.broker import Broker
+from shared.broker.outgoing import Outgoing
 from shared.errors import UnavailableError
 from shared.messages.evaluations import JSON, Evaluation, encode
-from shared.topology import ALERTS_EVALUATE
+from shared.topology import EVALUATIONS
 
 # The traveller waits for it, and the alert is evaluated without it too, only later.
 _TIMEOUT_S: Final = 2.0
@@ -47,16 +48,16 @@ class Evaluations:
         """Ask for the alert's evaluation; a failure is logged and counted."""
         body = encode([Evaluation(alert_id=alert_id, route=route)])
         try:
-            await self._publish(Outgoing(routing_key=ALERTS_EVALUATE.name, body=body, content_type=JSON))
+            await self._publish(Outgoing("", body, JSON, exchange=EVALUATIONS.name))
         except (UnavailableError, TimeoutError) as error:
             metrics.EVALUATIONS_UNSENT.inc()
             log.warning("evaluation_not_sent", alert_id=str(alert_id), error=str(error), consequence="done later")
 
     async def check(self) -> None:
-        """Make sure that RabbitMQ is there.
+        """Make sure that RabbitMQ is there and takes what we publish.
 
         Raises:
-            UnavailableError: it is not.
+            UnavailableError: it is not, or does not.
         """
         self._connected()
 
@@ -71,4 +72,6 @@ class Evaluations:
     def _connected(self) -> Broker:
         if self._broker is None or not self._broker.connected:
             raise UnavailableError("rabbitmq", "not connected")
+        if self._broker.blocked:
+            raise UnavailableError("rabbitmq", "it has blocked us, for an alarm of its memory or disk is in force")
         return self._broker

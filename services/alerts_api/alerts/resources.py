@@ -118,7 +118,7 @@ class BestFare(Struct, frozen=True, kw_only=True):
 class Suggestion(Struct, frozen=True, kw_only=True):
     """What would be realistic for a target far below every price that we have seen on its route and dates.
 
-    Of the last 90 days, those on which a price moved count, each with its best price: one in ten was at `price` or
+    Of the last 90 days, those on which a price is known count, each with its best price: one in ten was at `price` or
     below, and the lowest of all at `lowest`. Airports, carriers and stops make no difference here.
     """
 

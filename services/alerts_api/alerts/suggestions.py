@@ -3,26 +3,25 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from typing import Any, Final
+from datetime import datetime
+from typing import Final
 
 import structlog
-from sqlalchemy import Row, Select, func, select
+from sqlalchemy.exc import DBAPIError
 
 from services.alerts_api.alerts.resources import Money, Suggestion
 from services.alerts_api.alerts.stored import StoredAlert
-from shared.alerts.filters import Filters
-from shared.errors import UnavailableError
+from shared.errors import MapMovedError, UnavailableError
 from shared.money import converted
-from shared.price_history import daily_lows
+from shared.price_history.days import Period
+from shared.price_history.percentiles import RECENT_DAYS, TypicalPrice
+from shared.price_history.rows import lowest_price
+from shared.price_history.typical import typical_price
 from shared.shard_map import bucket_of
-from shared.shards import MapMovedError, Shards
+from shared.shards import Shards
 
 # A target is near if it is no lower than so many percent of the lowest price ever seen.
 NEAR_PERCENT: Final = 90
-RECENT: Final = timedelta(days=90)
-# On so many of the recent days the best price was as low as what is suggested.
-_SHARE_OF_DAYS: Final = 0.1
 # The traveller waits for it, and the alert is made without it too.
 _TIMEOUT_S: Final = 1.0
 
@@ -42,28 +41,22 @@ class Suggestions:
             return None
         try:
             async with asyncio.timeout(_TIMEOUT_S):
-                seen = await self._look(stored)
+                return await self._look(stored)
         except (TimeoutError, UnavailableError, MapMovedError) as error:
             log.warning("no_suggestion", alert_id=str(stored.id), error=str(error) or "it took too long")
             return None
-        return _suggestion(stored, seen) if seen.days and _is_far_below(stored, seen.ever) else None
+        except DBAPIError:  # the alert is made by now: nothing of the history's may answer 500 to it
+            log.exception("no_suggestion", alert_id=str(stored.id))
+            return None
 
-    async def _look(self, stored: StoredAlert) -> Row[Any]:
-        since = self.clock().date() - RECENT
+    async def _look(self, stored: StoredAlert) -> Suggestion | None:
+        recently = Period.until(self.clock().date(), RECENT_DAYS)
         async with self.shards.transaction(stored.shard, [bucket_of(stored.route)]) as transaction:
-            return (await transaction.connection.execute(_seen(stored.filters, since))).one()
-
-
-def _seen(filters: Filters, since: date) -> Select[Any]:
-    """The lowest price ever; and since that day the lowest, the one that we suggest, and on how many days it moved."""
-    days = daily_lows(filters).subquery()
-    recent = days.c.observed_on > since
-    return select(
-        func.min(days.c.low).label("ever"),
-        func.min(days.c.low).filter(recent).label("lowest"),
-        func.percentile_disc(_SHARE_OF_DAYS).within_group(days.c.low).filter(recent).label("realistic"),
-        func.count().filter(recent).label("days"),
-    )
+            lowest_ever = (await transaction.connection.execute(lowest_price(stored.filters))).scalar_one()
+            if lowest_ever is None or not _is_far_below(stored, lowest_ever):
+                return None
+            typical = await typical_price(transaction, stored.filters, recently)
+        return _suggestion(stored, typical) if typical else None
 
 
 def _is_far_below(stored: StoredAlert, ever: int) -> bool:
@@ -71,8 +64,8 @@ def _is_far_below(stored: StoredAlert, ever: int) -> bool:
     return target * 100 < ever * NEAR_PERCENT
 
 
-def _suggestion(stored: StoredAlert, seen: Row[Any]) -> Suggestion:
+def _suggestion(stored: StoredAlert, recent: TypicalPrice) -> Suggestion:
     currency = stored.row["currency"]
     numerator, denominator = stored.rates.rates.factor_of(currency)
-    price, lowest = (converted(amount, (denominator, numerator)) for amount in (seen.realistic, seen.lowest))
-    return Suggestion(price=Money(price, currency), lowest=Money(lowest, currency), days=seen.days)
+    price, lowest = (converted(amount, (denominator, numerator)) for amount in (recent.low, recent.lowest))
+    return Suggestion(price=Money(price, currency), lowest=Money(lowest, currency), days=recent.days)

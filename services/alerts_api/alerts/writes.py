@@ -14,9 +14,9 @@ from services.alerts_api.alerts.planning import Plan
 from services.alerts_api.alerts.stored import COLUMNS, StoredAlert
 from shared.alerts.moves import row_version
 from shared.alerts.rules import CHECK_AFTER
-from shared.errors import FarelarkError
+from shared.errors import FarelarkError, MapMovedError
 from shared.schema.shards import alerts
-from shared.shards import MapMovedError, RatesInUse, ShardTransaction
+from shared.shards import RatesInUse, ShardTransaction
 
 Facts = dict[str, Any]
 Writing = ReturningInsert[Any] | ReturningUpdate[Any]

@@ -11,9 +11,8 @@ from services.alerts_api.fares.ranking import Found
 from services.alerts_api.fares.resources import Narrowing, Reason
 from services.alerts_api.fares.search import Search
 from shared.alerts.filters import Filters
-from shared.errors import UnavailableError
+from shared.errors import MapMovedError, UnavailableError
 from shared.fare_boards.layout import BoardFormatError
-from shared.shards import MapMovedError
 
 ReadBoards = Callable[[Filters, datetime], Awaitable[LiveFares]]
 ReadHistory = Callable[[Filters], Awaitable[Found]]

@@ -1,6 +1,7 @@
 """What routes have cost, as the shards keep it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from datetime import date
 from typing import Any, Final
 
@@ -11,10 +12,11 @@ from services.alerts_api.alerts.writes import persistent
 from services.alerts_api.fares.ranking import Found
 from shared.alerts.filters import Filters
 from shared.messages.codes import CABINS, currency_code
-from shared.price_history import last_prices
+from shared.price_history.days import DayPrices, Period, day_prices
+from shared.price_history.rows import last_prices
 from shared.schema.shards import ONE_WAY
 from shared.shard_map import bucket_of
-from shared.shards import Shards
+from shared.shards import Shards, ShardTransaction
 
 _EPOCH: Final = date(1970, 1, 1)
 _MINUTES_A_DAY: Final = 24 * 60
@@ -37,10 +39,21 @@ class HistoryReader:
             UnavailableError: the shard is away.
             MapMovedError: the route's bucket is being moved all the time.
         """
-        bucket = bucket_of(filters.route)
+        async with self._transaction(filters.route) as transaction:
+            return found((await transaction.connection.execute(last_prices(filters))).all())
+
+    @persistent
+    async def day_prices(self, filters: Filters, period: Period) -> list[DayPrices]:
+        """What all that is wanted cost on each of these days, by day and currency; raises as above."""
+        async with self._transaction(filters.route) as transaction:
+            return await day_prices(transaction, filters, period)
+
+    @asynccontextmanager
+    async def _transaction(self, route: str) -> AsyncIterator[ShardTransaction]:
+        bucket = bucket_of(route)
         shard = (await self._shards.current_map()).shards[bucket]
         async with self._shards.transaction(shard, [bucket]) as transaction:
-            return found((await transaction.connection.execute(last_prices(filters))).all())
+            yield transaction
 
 
 def found(rows: Sequence[Row]) -> Found:

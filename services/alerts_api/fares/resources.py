@@ -1,9 +1,9 @@
-"""A fare as a search finds it, and what is said of where it comes from."""
+"""A fare as a search finds it, with what is said of where it comes from, and what fares have cost."""
 
 from datetime import date, datetime
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from services.alerts_api.alerts.resources import Money
 from shared.messages.notifications import Cabin
@@ -50,3 +50,42 @@ class FarePage(Struct, frozen=True, kw_only=True):
     not_applied: list[Narrowing]
     total: int
     resources: list[FoundFare]
+
+
+class DayOfPrices(Struct, frozen=True, kw_only=True):
+    """What all that was asked for cost on a day (UTC), in minor units.
+
+    `low` is the best price of the day and `high` the worst; `last` is the best of those with which it ended.
+    `changes` counts the prices that were new; with none the others are those that still stood.
+    """
+
+    day: date
+    low: int
+    last: int
+    high: int
+    changes: int
+
+
+class PriceSummary(Struct, frozen=True, kw_only=True):
+    """What the best price of a day was, in minor units: at `low` or below on one day in ten.
+
+    At `typical` or below on every other day, at `high` or below on nine in ten.
+    """
+
+    low: int
+    typical: int
+    high: int
+    days: Annotated[int, Meta(ge=1, description="how many days count")]
+
+
+class PriceHistory(Struct, frozen=True, kw_only=True):
+    """What fares have cost: all in one currency, at today's rates, by day.
+
+    `summary` is null if no price is known. The history knows cities, dates and cabins: `not_applied` names what of the
+    search it cannot tell apart.
+    """
+
+    currency: str
+    not_applied: list[Narrowing]
+    summary: PriceSummary | None
+    days: list[DayOfPrices]

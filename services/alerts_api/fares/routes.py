@@ -1,85 +1,43 @@
-"""Searching for fares."""
+"""Searching for fares, and for what they have cost."""
 
 import datetime as dt
-from typing import Annotated, Any
+from dataclasses import replace
+from typing import Annotated
 
 from litestar import get
 from litestar.di import NamedDependency, Provide
-from litestar.openapi.spec import Example
 from litestar.params import QueryParameter
 
+from services.alerts_api.fares.charts import PriceCharts
 from services.alerts_api.fares.pages import FarePages
-from services.alerts_api.fares.resources import FarePage, OrderBy, SortBy
-from services.alerts_api.fares.search import MAX_DAYS, Query, Search, plan_search
+from services.alerts_api.fares.parameters import FROM_ZERO, Carrier, MaxStops, query_of
+from services.alerts_api.fares.resources import FarePage, OrderBy, PriceHistory, SortBy
+from services.alerts_api.fares.search import Query, Search, plan_search
 from services.alerts_api.http.problems import PROBLEMS
-from shared.messages.notifications import Cabin
+from shared.price_history.percentiles import RECENT_DAYS
 
 MAX_OFFSET = 10_000
+# Fares are on sale for about a year before they depart.
+MAX_DAYS_BACK = 365
 
-
-def _such_as(value: object, description: str, **rules: Any) -> QueryParameter:  # noqa: ANN401 - as the class has them
-    return QueryParameter(examples=[Example(value=value)], description=description, **rules)
-
-
-# Without the length `$` would let a line break through.
-_CODE: dict[str, Any] = {"pattern": "^[A-Z]{3}$", "max_length": 3}
-# Not `ge=0`, which Litestar leaves out of the OpenAPI document.
-_FROM_ZERO: dict[str, Any] = {"gt": -1}
-
-# The examples make sense together: instead of a window there can be a `date`, instead of `nights` a `return_date`.
-Origin = Annotated[
-    str, _such_as("NYC", "where to leave from: `NYC` stands for all its airports, `JFK` for itself", **_CODE)
-]
-Destination = Annotated[str, _such_as("LHR", "where to arrive", **_CODE)]
-Day = Annotated[dt.date | None, QueryParameter(description="of the departure")]
-FirstDay = Annotated[
-    dt.date | None,
-    _such_as("2027-06-01", f"instead of `date`, with `to`: a window of up to {MAX_DAYS} days", name="from"),
-]
-LastDay = Annotated[dt.date | None, _such_as("2027-06-30", "the window's last day", name="to")]
-ReturnDate = Annotated[dt.date | None, QueryParameter(description="of round trips")]
-Nights = Annotated[int | None, _such_as(7, "of round trips, instead of `return_date`", le=365, **_FROM_ZERO)]
-InCabin = Annotated[Cabin | None, _such_as("economy", "only fares in this cabin")]
-MaxStops = Annotated[int | None, _such_as(0, "how many stops at most", le=7, **_FROM_ZERO)]
-Carrier = Annotated[str | None, _such_as("BA", "IATA or ICAO code of the airline", pattern=r"^[A-Z0-9]{2,3}(?!\n)$")]
-Currency = Annotated[str | None, _such_as("USD", "of `converted_price`; else the reference currency", **_CODE)]
 Count = Annotated[int, QueryParameter(ge=1, le=100, description="how many to give at most")]
-Offset = Annotated[int, QueryParameter(le=MAX_OFFSET, description="how many to leave out first", **_FROM_ZERO)]
+Offset = Annotated[int, QueryParameter(le=MAX_OFFSET, description="how many to leave out first", **FROM_ZERO)]
+DaysBack = Annotated[int, QueryParameter(ge=1, le=MAX_DAYS_BACK, description="how many days to look back, with today")]
 
 
 def _search_of(
     *,
     now: NamedDependency[dt.datetime],
-    origin: Origin,
-    destination: Destination,
-    date: Day = None,
-    from_: FirstDay = None,
-    to: LastDay = None,
-    return_date: ReturnDate = None,
-    nights: Nights = None,
-    cabin: InCabin = None,
+    asked: NamedDependency[Query],
     max_stops: MaxStops = None,
     carrier: Carrier = None,
-    currency: Currency = None,
 ) -> Search:
     """What the parameters ask for."""
-    query = Query(
-        origin=origin,
-        destination=destination,
-        day=date,
-        first_day=from_,
-        last_day=to,
-        return_date=return_date,
-        nights=nights,
-        cabin=cabin,
-        max_stops=max_stops,
-        carrier=carrier,
-        currency=currency,
-    )
-    return plan_search(query, now)
+    return plan_search(replace(asked, max_stops=max_stops, carrier=carrier), now)
 
 
-_SEARCH = {"search": Provide(_search_of, sync_to_thread=False)}
+_ASKED = {"asked": Provide(query_of, sync_to_thread=False)}
+_SEARCH = {**_ASKED, "search": Provide(_search_of, sync_to_thread=False)}
 
 
 @get("/fares", responses=PROBLEMS, dependencies=_SEARCH)
@@ -114,4 +72,19 @@ async def list_latest_fares(
     return await fares.latest(search, sort_by, order_by, slice(offset, offset + count), now)
 
 
-FARE_ROUTES = [find_fares, list_latest_fares]
+@get("/fares/history", responses=PROBLEMS, dependencies=_ASKED)
+async def chart_prices(
+    asked: NamedDependency[Query],
+    charts: NamedDependency[PriceCharts],
+    now: NamedDependency[dt.datetime],
+    days: DaysBack = RECENT_DAYS,
+) -> PriceHistory:
+    """Chart what fares have cost, day by day, and sum up what is low, typical and high.
+
+    A day on which no price changed is there too, with the prices that still stood: those of up to two weeks before.
+    Older ones are taken for gone, and a day without any price is left out.
+    """
+    return await charts.chart(plan_search(asked, now), days, now)
+
+
+FARE_ROUTES = [find_fares, list_latest_fares, chart_prices]

@@ -1,4 +1,4 @@
-"""Liveness, readiness and metrics."""
+"""Readiness and metrics."""
 
 from typing import Literal
 
@@ -11,23 +11,11 @@ from services.alerts_api.http.problems import NOT_READY
 from services.alerts_api.http.readiness import Readiness, States
 
 
-class Alive(Struct, frozen=True):
-    """The process answers."""
-
-    status: Literal["ok"] = "ok"
-
-
 class Ready(Struct, frozen=True):
     """The process can serve, with these servers behind it."""
 
     servers: States
     status: Literal["ok"] = "ok"
-
-
-@get("/health/live")
-async def live() -> Alive:
-    """Say that the event loop turns."""
-    return Alive()
 
 
 @get("/health/ready", responses=NOT_READY)

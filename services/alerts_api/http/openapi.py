@@ -1,24 +1,19 @@
 """The OpenAPI document of the API, at /schema/openapi.json; in development there is a page to browse it, at /schema."""
 
-from inspect import getdoc
-from typing import Any, Final
+from typing import Final
 
-from litestar import Router
-from litestar.connection import ASGIConnection
-from litestar.exceptions import NotFoundException
-from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
+from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig, ResponseSpec
 from litestar.openapi.spec import Components, SecurityRequirement, SecurityScheme
 from litestar.plugins import ReceiveRoutePlugin
 from litestar.routes import BaseRoute, HTTPRoute
-from litestar.types import Method
-from litestar.types.internal_types import PathParameterDefinition
 
 from services.alerts_api.accounts.authentication import PUBLIC
 from services.alerts_api.http.browsing import POLICY, BrowsablePage
-from services.alerts_api.http.exact_schemas import ExactDocument
 from services.alerts_api.http.limiting import is_counted
 from services.alerts_api.http.problems import REFUSED_BODY, TOO_MANY
+from shared.http.exact_schemas import ExactDocument
+from shared.http.openapi import operation_id, schema_router
 
 _BEARER = "bearer"
 BEARER_ONLY: list[SecurityRequirement] = [{_BEARER: []}]
@@ -41,47 +36,23 @@ def openapi_config(*, browsable: bool) -> OpenAPIConfig:
         title="Farelark alerts",
         version="1",
         description=_DESCRIPTION,
-        operation_id_creator=_operation_id,
+        operation_id_creator=operation_id,
         components=Components(security_schemes={_BEARER: bearer}),
-        openapi_router=_router(),
+        openapi_router=schema_router(opt=PUBLIC, response_headers={"Content-Security-Policy": POLICY}),
         render_plugins=[*page, ExactDocument(path=json_at)],
     )
 
 
-class Documentation(ReceiveRoutePlugin):
-    """Documents each operation by its handler's docstring, and with the answers of the layers in front of it."""
+class LayersInFront(ReceiveRoutePlugin):
+    """Documents each operation with the answers of the layers in front of it."""
 
     def receive_route(self, route: BaseRoute) -> None:
         """Document the handlers of a route."""
         if isinstance(route, HTTPRoute):
             for handler in route.route_handlers:
-                summary, _, description = (getdoc(handler.fn) or "").partition("\n\n")
-                handler.summary, handler.description = summary.rstrip("."), description or None
                 handler.responses = _in_front_of(handler) | dict(handler.responses or {})
 
 
 def _in_front_of(handler: HTTPRouteHandler) -> dict[int, ResponseSpec]:
     body = REFUSED_BODY if "data" in handler.parsed_fn_signature.parameters else {}
     return body | TOO_MANY if is_counted(handler) else body
-
-
-def _router() -> Router:
-    return Router(
-        "/schema",
-        route_handlers=[],
-        opt=PUBLIC,
-        guards=[_refuse_unknown],
-        include_in_schema=False,
-        response_headers={"Content-Security-Policy": POLICY},
-    )
-
-
-def _refuse_unknown(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
-    """Litestar's own answer to paths that are not there, a page, stands under this parameter."""
-    if "path" in connection.path_params:
-        raise NotFoundException
-
-
-def _operation_id(handler: HTTPRouteHandler, _: Method, __: list[str | PathParameterDefinition]) -> str:
-    """The name of the handler: every one is said only once."""
-    return handler.handler_name

@@ -1,13 +1,12 @@
 """Errors as the app sees them: RFC 9457 problem documents, never with a stack, a statement or a secret in them."""
 
-from collections.abc import Mapping
+from functools import partial
 from http import HTTPStatus
-from typing import Any, Literal
+from typing import Literal
 
 import structlog
-from litestar import Request, Response
+from litestar import Response
 from litestar.exceptions import HTTPException, ValidationException
-from litestar.openapi import ResponseSpec
 from litestar.types import ExceptionHandlersMap
 from msgspec import UNSET, Struct, UnsetType
 
@@ -22,17 +21,13 @@ from services.alerts_api.http.etags import StaleError
 from services.alerts_api.http.fields import InvalidFieldError
 from services.alerts_api.http.parameters import refused
 from services.alerts_api.http.readiness import NotReadyError, States
-from services.alerts_api.http.request_ids import current_request_id
 from services.alerts_api.notifications.store import InHandError
-from shared.errors import FarelarkError, UnavailableError
-from shared.shards import MapMovedError
-
-MEDIA_TYPE = "application/problem+json"
-RETRY_AFTER_S = 5
+from shared.errors import FarelarkError, MapMovedError, UnavailableError
+from shared.http import problems
+from shared.http.problems import RETRY_AFTER_S, AnyRequest, answer, specified
+from shared.http.request_ids import current_request_id
 
 log = structlog.get_logger()
-
-AnyRequest = Request[Any, Any, Any]
 
 
 class FieldProblem(Struct, frozen=True):
@@ -50,17 +45,13 @@ _CONFLICTS: dict[type[FarelarkError], Conflict] = {
 }
 
 
-class Problem(Struct, frozen=True):
+class Problem(problems.Problem, frozen=True):
     """What went wrong in the request of this id.
 
     `errors` is there when single fields are to blame, `servers` where health is asked for, `type` where the status
     alone would not tell an app what to do.
     """
 
-    title: str
-    status: int
-    detail: str
-    request_id: str
     errors: list[FieldProblem] | UnsetType = UNSET
     servers: States | UnsetType = UNSET
     type: Conflict | UnsetType = UNSET
@@ -69,12 +60,7 @@ class Problem(Struct, frozen=True):
 ProblemResponse = Response[Problem]
 
 
-def _specified(descriptions: Mapping[int, str]) -> dict[int, ResponseSpec]:
-    return {
-        status: ResponseSpec(Problem, generate_examples=False, description=description, media_type=MEDIA_TYPE)
-        for status, description in descriptions.items()
-    }
-
+_specified = partial(specified, Problem)
 
 # What any route may answer beside its own, for the OpenAPI document.
 PROBLEMS = _specified(
@@ -110,7 +96,7 @@ OVER = _specified({409: "The alert is over"})
 def handlers() -> ExceptionHandlersMap:
     """How each class of errors is answered."""
     return {
-        HTTPException: _http,
+        HTTPException: problems.refused,
         ValidationException: _invalid_parameters,
         InvalidFieldError: _invalid_field,
         UnknownAlertError: _unknown_alert,
@@ -125,7 +111,7 @@ def handlers() -> ExceptionHandlersMap:
         IssuerAwayError: _issuer_away,
         MapMovedError: _contended,
         ContendedError: _contended,
-        Exception: _unexpected,
+        Exception: problems.unexpected,
     }
 
 
@@ -137,12 +123,8 @@ def _problem(
     servers: States | UnsetType = UNSET,
     conflict: Conflict | UnsetType = UNSET,
 ) -> ProblemResponse:
-    problem = Problem(HTTPStatus(status).phrase, status, detail, current_request_id(), errors, servers, conflict)
-    return Response(problem, status_code=status, media_type=MEDIA_TYPE, headers=headers)
-
-
-def _http(_: AnyRequest, error: HTTPException) -> ProblemResponse:
-    return _problem(error.status_code, error.detail, headers=error.headers)
+    told = Problem(HTTPStatus(status).phrase, status, detail, current_request_id(), errors, servers, conflict)
+    return answer(told, headers)
 
 
 def _invalid_parameters(request: AnyRequest, error: ValidationException) -> ProblemResponse:
@@ -199,8 +181,3 @@ def _account_gone(_: AnyRequest, error: AccountGoneError) -> ProblemResponse:
 
 def _stale(_: AnyRequest, error: StaleError) -> ProblemResponse:
     return _problem(HTTPStatus.PRECONDITION_FAILED, str(error))
-
-
-def _unexpected(request: AnyRequest, error: Exception) -> ProblemResponse:
-    log.error("request_failed", method=request.method, route=request.scope.get("path_template"), exc_info=error)
-    return _problem(HTTPStatus.INTERNAL_SERVER_ERROR, "this is our fault; it has been logged")

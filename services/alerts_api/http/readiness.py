@@ -6,6 +6,7 @@ nothing to answer with. So only what nearly every request needs counts: accounts
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Final, Literal
 
 from shared.errors import FarelarkError, UnavailableError
@@ -42,6 +43,7 @@ class Readiness:
     def __init__(self, accounts: Check, shards: Mapping[str, Check], others: Mapping[str, Check]) -> None:
         self._checks = {"accounts": accounts, **shards, **others}
         self._shards = list(shards)
+        self.holds = False  # as far as the last look has shown
 
     async def look(self) -> States:
         """How each server is.
@@ -51,9 +53,15 @@ class Readiness:
         """
         states = await asyncio.gather(*map(_state_by, self._checks.values()))
         servers: States = dict(zip(self._checks, states, strict=True))
-        if servers["accounts"] == "away" or all(servers[shard] == "away" for shard in self._shards):
+        self.holds = servers["accounts"] == "ok" and any(servers[shard] == "ok" for shard in self._shards)
+        if not self.holds:
             raise NotReadyError(servers)
         return servers
+
+    async def renew(self) -> None:
+        """Look on behalf of those who only ask whether it `holds`."""
+        with suppress(NotReadyError):
+            await self.look()
 
 
 async def _state_by(check: Check) -> Literal["ok", "away"]:

@@ -5,9 +5,11 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, IPvAnyNetwork, StringConstraints
 from pydantic_settings import BaseSettings, NoDecode
 
+from shared.settings import comma_separated
+
 
 def _parts(value: object) -> object:
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+    return comma_separated(value) if isinstance(value, str) else value
 
 
 _SeparatedByCommas = BeforeValidator(_parts)

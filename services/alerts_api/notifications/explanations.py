@@ -30,6 +30,7 @@ _FOR_NOW: Final = (
     "fcm_access_token_unavailable",
     "map_moved",
     "permission_denied",
+    "pushes_stopped",
     "quota_exceeded",
     "redis_unavailable",
     "server_error",

@@ -20,7 +20,7 @@ from services.notifier.states import Record, State
 from services.notifier.transactions import transaction
 from services.notifier.vetting.evaluations import ask_to_undo
 from shared import metrics
-from shared.broker import Broker
+from shared.broker.broker import Broker
 from shared.deliveries import Park, Unfinished
 from shared.failpoints import Failpoints
 from shared.messages.notifications import Notice, Notification

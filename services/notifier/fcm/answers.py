@@ -1,14 +1,14 @@
 """What an answer of FCM means for the push and for the device's address, be it a token or a fid. Pure."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from http import HTTPStatus
 from typing import Final
 
 import msgspec
 
 from services.notifier.gateway import Outcome, Verdict
+from shared.retry_after import seconds_to_wait
 
 # FCM has no idempotency key: without an answer the push may have gone out. Repeated, it replaces its twin.
 UNKNOWN_OUTCOME: Final = Outcome(Verdict.TRANSIENT, "outcome_unknown")
@@ -122,14 +122,6 @@ def _blames_the_address(details: Sequence[_Detail]) -> bool:
 
 
 def _seconds(retry_after: str | None, now: datetime) -> float | None:
-    """Read a `Retry-After`, which is a number of seconds or a date; None if it is neither."""
-    if not retry_after:
-        return None
-    if retry_after.isascii() and retry_after.isdigit():
-        return min(float(retry_after), _LONGEST_WAIT_S)
-    try:
-        instant = parsedate_to_datetime(retry_after)
-    except ValueError:
-        return None
-    seconds = (instant.replace(tzinfo=instant.tzinfo or UTC) - now).total_seconds()
-    return min(max(0.0, seconds), _LONGEST_WAIT_S)
+    """How long FCM asks us to wait, within reason; None if it does not say."""
+    seconds = seconds_to_wait(retry_after, now)
+    return None if seconds is None else min(seconds, _LONGEST_WAIT_S)

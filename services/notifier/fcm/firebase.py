@@ -23,7 +23,7 @@ from services.notifier.fcm.dispatching import Dispatcher
 from services.notifier.fcm.message import to_message
 from services.notifier.fcm.pacing import Pacer
 from services.notifier.fcm.platform_holds import PlatformHolds
-from services.notifier.gateway import Outcome, Push, Verdict
+from services.notifier.gateway import PUSHES_STOPPED, Outcome, Push, Verdict
 from shared.breaker import Breaker
 from shared.errors import ConfigurationError, UnavailableError
 
@@ -53,6 +53,7 @@ class FirebaseGateway:
         connections: pushes in flight at once.
         endpoint: base URL of a stand-in for fcm.googleapis.com, for tests and benchmarks.
         stopwatch: tells seconds that only grow.
+        stopped: says whether pushes are stopped.
 
     Raises:
         ConfigurationError: the file is missing or no service account's key.
@@ -67,12 +68,14 @@ class FirebaseGateway:
         connections: int,
         endpoint: str | None = None,
         stopwatch: Callable[[], float] = time.monotonic,
+        stopped: Callable[[], bool] = lambda: False,
     ) -> None:
         for library in _TALKATIVE:
             logging.getLogger(library).setLevel(logging.WARNING)
         account = _read_account(credentials_file)
         self._clock = clock
         self._links = links
+        self._stopped = stopped
         self._pacer = pacer
         self._breaker = Breaker(BREAKER, failures=_FAILURES, shortest=_SHORTEST_S, longest=_LONGEST_S, clock=stopwatch)
         self._holds = PlatformHolds(stopwatch)
@@ -100,12 +103,16 @@ class FirebaseGateway:
         await self._client.close()
 
     def _refuse(self, push: Push) -> Outcome | None:
+        if self._stopped():
+            return PUSHES_STOPPED
         if self._breaker.refuses:
             return CIRCUIT_OPEN
         return THIRD_PARTY_AUTH if self._holds.refuses(push.device.platform) else None
 
     async def _deliver(self, push: Push) -> Outcome:
         """Send one push; of those that leave together to find out whether a way is open again, only the first."""
+        if self._stopped():  # while it waited for its permit
+            return PUSHES_STOPPED
         body = self._encode(push)
         if body is None:
             return _NO_MESSAGE

@@ -10,6 +10,7 @@ from babel import Locale
 
 from services.notifier.digest import Digest, Item
 from services.notifier.rendering.figures import clock, day, days, locale_of, money, number, percent
+from services.notifier.rendering.perspective import Perspective, comparison
 from services.notifier.rendering.phrases import phrases_in
 from services.notifier.rendering.shortening import fits, shortened
 from shared.airports import cities, city_name, is_airport
@@ -32,15 +33,24 @@ class Text:
     body: str
 
 
-def render(told: Notice | Digest, locale_name: str) -> Text:
+def render(told: Notice | Digest, locale_name: str, perspective: Perspective | None = None) -> Text:
     """Write a notice or a digest for one device.
 
     Args:
         told: what to tell.
         locale_name: the device's locale, such as `de-DE` or `pt_BR`; English stands in for an unknown one.
+        perspective: of a firing, how its fare compares; told where there is room for it.
     """
-    title, body = _written(told, locale_of(locale_name))
+    locale = locale_of(locale_name)
+    title, body = _written(told, locale)
+    if perspective:
+        body = _with(comparison(perspective, locale), body)
     return Text(shortened(title, MAX_TITLE_CHARACTERS), shortened(body, MAX_BODY_CHARACTERS))
+
+
+def _with(sentence: str, body: str) -> str:
+    longer = f"{body} {sentence}"
+    return longer if fits(longer, MAX_BODY_CHARACTERS) else body
 
 
 def _written(told: Notice | Digest, locale: Locale) -> tuple[str, str]:

@@ -16,17 +16,20 @@ from services.notifier import devices, records
 from services.notifier.deciding.recording import Recorded
 from services.notifier.deciding.ruling import ELSEWHERE_S, IN_HAND_ELSEWHERE, Traveller
 from services.notifier.gateway import Device, Gateway, Outcome, Push, Verdict
-from services.notifier.rendering.rendering import render
+from services.notifier.rendering.perspective import Perspective
+from services.notifier.rendering.rendering import Text, render
 from services.notifier.states import Record, State
 from services.notifier.telling.aftermath import Aftermath, aftermath
 from services.notifier.telling.telling import Telling, tellings
 from services.notifier.transactions import transaction
+from services.notifier.usual_prices import UsualPrices
 from shared import metrics
 from shared.deliveries import Unfinished, Wait
 from shared.errors import UnavailableError
 from shared.failpoints import Failpoints
 from shared.messages.notifications import Notice, Notification
 from shared.topology import Lane
+from shared.tracing import sending
 
 
 @dataclass(slots=True)
@@ -43,17 +46,26 @@ class Sender:
     Args:
         engine: of the accounts database.
         gateway: the way to the devices.
+        usual_prices: put what is told into perspective.
         clock: tells the instant in UTC.
         failpoints: where tests let the notifier die.
     """
 
     def __init__(
-        self, engine: AsyncEngine, gateway: Gateway, clock: Callable[[], datetime], failpoints: Failpoints
+        self,
+        engine: AsyncEngine,
+        gateway: Gateway,
+        usual_prices: UsualPrices,
+        clock: Callable[[], datetime],
+        failpoints: Failpoints,
     ) -> None:
         self._engine = engine
         self._gateway = gateway
+        self._usual_prices = usual_prices
         self._clock = clock
         self._failpoints = failpoints
+        for verdict in Verdict:
+            metrics.PUSHES.labels(verdict.value)  # shows zero
 
     async def send(self, lane: Lane, recorded: Recorded) -> dict[UUID, Unfinished]:
         """Send what is still this batch's to send; gives what of it has to come again, by id.
@@ -64,13 +76,14 @@ class Sender:
         """
         if not recorded.to_send:
             return {}
+        perspectives = await self._perspectives(lane, recorded.to_send)
         async with transaction(self._engine) as connection:
             claimed = await records.claim(
                 connection, [notice.id for notice in recorded.to_send], recorded.days, recorded.sender
             )
             mine = [notice for notice in recorded.to_send if notice.id in claimed]
             tries = [Try(telling) for telling in tellings(mine, lane)]
-            await self._push(tries, claimed, recorded.travellers, lane)
+            await self._push(tries, claimed, recorded.travellers, perspectives, lane)
             self._failpoints.hit("notifier.sent")
             now = self._clock()
             aftermaths = _aftermaths(tries, claimed, now)
@@ -82,17 +95,33 @@ class Sender:
         _stop_if_told_to(aftermaths)
         return _elsewhere(recorded.to_send, claimed) | _unfinished(aftermaths)
 
+    async def _perspectives(self, lane: Lane, notices: Sequence[Notice]) -> Mapping[UUID, Perspective]:
+        """Ask while nothing is held; a digest says less of each firing."""
+        return {} if lane is Lane.DIGEST else await self._usual_prices.perspectives(notices)
+
     async def _push(
-        self, tries: Sequence[Try], claimed: Mapping[UUID, Record], people: Mapping[UUID, Traveller], lane: Lane
+        self,
+        tries: Sequence[Try],
+        claimed: Mapping[UUID, Record],
+        people: Mapping[UUID, Traveller],
+        perspectives: Mapping[UUID, Perspective],
+        lane: Lane,
     ) -> None:
         pushes = [
-            (one, Push(one.telling.told, device, render(one.telling.told, device.locale), lane))
+            (one, Push(one.telling.told, device, _text(one.telling, device, perspectives), lane))
             for one in tries
             for device in one.telling.devices(people[one.telling.user_id].devices, claimed)
         ]
-        outcomes = await self._gateway.send([push for _, push in pushes]) if pushes else ()
+        if not pushes:
+            return
+        with sending(len(pushes)):
+            outcomes = await self._gateway.send([push for _, push in pushes])
         for (one, push), outcome in zip(pushes, outcomes, strict=True):
             one.outcomes[push.device] = outcome
+
+
+def _text(telling: Telling, device: Device, perspectives: Mapping[UUID, Perspective]) -> Text:
+    return render(telling.told, device.locale, perspectives.get(telling.told.id))
 
 
 def _aftermaths(tries: Sequence[Try], claimed: Mapping[UUID, Record], now: datetime) -> dict[UUID, Aftermath]:

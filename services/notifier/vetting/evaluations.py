@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from shared.broker import Broker, Outgoing
+from shared.broker.broker import Broker
+from shared.broker.outgoing import Outgoing
 from shared.messages.evaluations import JSON, MAX_EVALUATIONS, Evaluation, Unseen, encode
 from shared.messages.notifications import Notification
-from shared.topology import ALERTS_EVALUATE
+from shared.topology import EVALUATIONS
 
 
 async def ask_to_undo(broker: Broker, firings: Sequence[Notification]) -> None:
@@ -16,7 +17,7 @@ async def ask_to_undo(broker: Broker, firings: Sequence[Notification]) -> None:
     """
     evaluations = [_evaluation(firing) for firing in firings]
     bodies = (encode(evaluations[i : i + MAX_EVALUATIONS]) for i in range(0, len(evaluations), MAX_EVALUATIONS))
-    await broker.publish_all(Outgoing(ALERTS_EVALUATE.name, body, JSON) for body in bodies)
+    await broker.publish_all(Outgoing("", body, JSON, exchange=EVALUATIONS.name) for body in bodies)
 
 
 def _evaluation(firing: Notification) -> Evaluation:

@@ -12,9 +12,8 @@ from services.notifier.states import State
 from services.notifier.vetting.alerts import AlertReader
 from services.notifier.vetting.boards import FareReader
 from services.notifier.vetting.revocation import Revocation, by_alert, by_fare
-from shared.errors import UnavailableError
+from shared.errors import MapMovedError, UnavailableError
 from shared.messages.notifications import Notice, Notification
-from shared.shards import MapMovedError
 
 log = structlog.get_logger()
 
