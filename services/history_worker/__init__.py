@@ -1,0 +1,1 @@
+"""What did this route cost over time? Counts changes into the price history of the shards."""

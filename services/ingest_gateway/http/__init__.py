@@ -1,0 +1,1 @@
+"""The gateway's door: fares that producers push over HTTP."""

@@ -1,0 +1,1 @@
+"""Who may send fares, into which lanes and how many."""
