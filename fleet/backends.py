@@ -1,23 +1,25 @@
 """The servers behind a fleet: private child processes, or servers of your own named in the environment."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from pydantic_settings import BaseSettings
 
+from fleet.addresses import DEFAULT_TICK_INTERVAL_S
 from fleet.servers import postgres, rabbitmq, redis
 from fleet.servers.children import Children
+from fleet.servers.passwords import kept_password
 from fleet.servers.postgres import Postgres
 from fleet.servers.programs import install_missing
 from fleet.servers.rabbitmq import TICK_INTERVAL_S, RabbitMQ
+from shared.broker_users import users
 from shared.errors import ConfigurationError
+from shared.settings import comma_separated
 
 DEFAULT_SHARDS: Final = 4
-
-# How often a quorum queue counts its messages: RabbitMQ's default.
-_DEFAULT_TICK_INTERVAL_S: Final = 5.0
 
 Say = Callable[[str], None]
 
@@ -40,11 +42,15 @@ class OwnServers(BaseSettings):
 
 @dataclass(frozen=True, slots=True)
 class Backends:
-    """Addresses of everything that the services stand on, credentials included."""
+    """Addresses of everything that the services stand on, credentials included.
+
+    `amqp_passwords` are those of the topology's users; a RabbitMQ of somebody's own has none of them.
+    """
 
     amqp: str
     amqp_management: str
     amqp_tick_interval: float
+    amqp_passwords: Mapping[str, str]
     redis: str
     accounts: str
     shards: list[str]
@@ -53,6 +59,21 @@ class Backends:
     def virtual_host(self) -> str:
         """The virtual host in the AMQP address."""
         return virtual_host_of(self.amqp)
+
+    def amqp_of(self, user: str) -> str:
+        """The AMQP address with the rights of this user; where there are no such users, with the fleet's."""
+        return self._as(user, self.amqp)
+
+    def amqp_management_of(self, user: str) -> str:
+        """The management API's address, likewise."""
+        return self._as(user, self.amqp_management)
+
+    def _as(self, user: str, url: str) -> str:
+        if user not in self.amqp_passwords:
+            return url
+        parts = urlsplit(url)
+        address = parts.netloc.rpartition("@")[2]
+        return parts._replace(netloc=f"{user}:{quote(self.amqp_passwords[user], safe='')}@{address}").geturl()
 
 
 def virtual_host_of(amqp_url: str) -> str:
@@ -89,10 +110,16 @@ def open_backends(children: Children, say: Say, shards: int = DEFAULT_SHARDS) ->
         amqp=amqp,
         amqp_management=management,
         amqp_tick_interval=interval,
+        amqp_passwords=_kept_passwords(children.folder / "rabbitmq" / "users") if broker else {},
         redis=boards.url if boards else own.redis_url,
         accounts=own.accounts_url or _url(database, "accounts"),
-        shards=_split(own.shard_urls) or [_url(database, name) for name in names],
+        shards=comma_separated(own.shard_urls) or [_url(database, name) for name in names],
     )
+
+
+def _kept_passwords(folder: Path) -> dict[str, str]:
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return {user.name: kept_password(folder / user.name) for user in users()}
 
 
 def _launch_postgres(children: Children, shards: Sequence[str]) -> Postgres:
@@ -102,13 +129,9 @@ def _launch_postgres(children: Children, shards: Sequence[str]) -> Postgres:
 def _broker_addresses(own: OwnServers, private: RabbitMQ | None) -> tuple[str, str, float]:
     if private:
         return private.amqp_url, private.management_url, TICK_INTERVAL_S
-    return own.rabbitmq_url, own.rabbitmq_management_url, _DEFAULT_TICK_INTERVAL_S
+    return own.rabbitmq_url, own.rabbitmq_management_url, DEFAULT_TICK_INTERVAL_S
 
 
 def _url(database: Postgres | None, name: str) -> str:
     assert database, "the private server is launched whenever an address is missing"
     return database.url(name)
-
-
-def _split(urls: str) -> list[str]:
-    return [url.strip() for url in urls.split(",") if url.strip()]

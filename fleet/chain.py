@@ -1,9 +1,9 @@
 """The running chain as one thing: how full its queues are, what its workers have done, and when it is at rest.
 
 The broker's numbers are samples up to a tick old, and each queue takes its own, so one look at empty queues
-proves nothing. The chain is at rest when two looks, more than a tick apart, show empty queues and idle workers, and
-no worker has settled a message in between: a message under way would have sat in one place all that time, and be
-seen there.
+proves nothing. The chain is at rest when two looks, more than a tick apart, show empty queues, an empty spool and idle
+workers, and no worker has settled a message in between: a message under way would have sat in one place all that time,
+and be seen there.
 """
 
 import asyncio
@@ -24,6 +24,8 @@ from shared.topology import WORK_QUEUES
 
 _MARGIN_S: Final = 0.1
 _SCRAPE_TIMEOUT_S: Final = 5.0
+_IN_HAND: Final = "farelark_messages_in_hand"
+_SPOOLED: Final = "farelark_spooled_batches"
 
 Depths = Mapping[str, Depth]
 Metrics = Mapping[str, float]
@@ -32,9 +34,11 @@ Metrics = Mapping[str, float]
 class NotDrainedError(FarelarkError):
     """The chain still had work when the time was up."""
 
-    def __init__(self, depths: Depths) -> None:
-        left = ", ".join(f"{name} {depth.ready}+{depth.in_hand}" for name, depth in _busy(depths).items())
-        super().__init__(f"not drained in time; ready+in hand: {left or 'messages still move'}")
+    def __init__(self, look: "Look") -> None:
+        left = [f"{name} {depth.ready}+{depth.in_hand}" for name, depth in _busy(look.depths).items()]
+        if look.metrics.get(_SPOOLED):
+            left.append("fares in the gateways' spool")
+        super().__init__(f"not drained in time; ready+in hand: {', '.join(left) or 'messages still move'}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +50,8 @@ class Look:
 
     @property
     def busy(self) -> bool:
-        """Whether a queue holds a message or a worker has one in hand, by the broker's word or its own."""
-        return bool(_busy(self.depths) or self.metrics.get("farelark_messages_in_hand"))
+        """Whether a queue or the gateways' spool holds something, or a worker has it in hand, by anybody's word."""
+        return bool(_busy(self.depths) or self.metrics.get(_IN_HAND) or self.metrics.get(_SPOOLED))
 
     @property
     def settled(self) -> float:
@@ -80,16 +84,17 @@ class Chain:
         return await self._management.depths()
 
     async def dead_letters(self) -> int:
-        """How many messages lie in dead-letter queues.
+        """How many messages lie in dead-letter queues, those that somebody looks at now included.
 
         Raises:
             UnavailableError: the broker cannot be reached.
         """
         depths = await self.depths()
-        return sum(depths[queue.dead].ready for queue in WORK_QUEUES if queue.dead in depths)
+        dead = [depths[queue.dead] for queue in WORK_QUEUES if queue.dead in depths]
+        return sum(depth.ready + depth.in_hand for depth in dead)
 
     async def drain(self, seconds: float) -> None:
-        """Return when every work and retry queue is empty and nothing is in hand.
+        """Return when every work and retry queue and the gateways' spool are empty and nothing is in hand.
 
         Args:
             seconds: when to give up.
@@ -100,14 +105,15 @@ class Chain:
         deadline = time.monotonic() + seconds
         before = None
         while True:
-            look = await self.look()
+            depths = _of_the_chain(await self.depths())
+            look = Look(depths, {} if _busy(depths) else await self.metrics())  # workers are many, and answer slowly
             settled = None if look.busy else look.settled
             if settled is not None and settled == before:
                 return
             if time.monotonic() > deadline:
-                raise NotDrainedError(look.depths)
+                raise NotDrainedError(Look(depths, await self.metrics()))
             before = settled
-            await asyncio.sleep(self._addresses.amqp_tick_interval + _MARGIN_S)
+            await asyncio.sleep(self._addresses.amqp_tick_interval + (0 if look.busy else _MARGIN_S))
 
     async def metrics(self) -> Metrics:
         """The workers' counters summed over processes and labels."""

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -21,6 +23,7 @@ from fleet.display import StageDisplay
 from fleet.generator import Generator
 from fleet.ledger import Ledger, count
 from fleet.local import LocalFleet
+from fleet.posting import post_fares
 from fleet.publishing import FarePublisher, fare_publisher
 from fleet.travellers import settle_in
 
@@ -28,6 +31,7 @@ DRAIN_TIMEOUT_S: Final = 300.0
 _MEND_EVERY_S: Final = 0.2
 _SHOW_EVERY_S: Final = 0.5
 _PUSHES_SHOWN: Final = 8
+_POSTED: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +47,10 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What the demo did; `seconds` and `fares_per_second` are of all cycles, drained."""
+    """What the demo did; `seconds` and `fares_per_second` are of all cycles, drained: `posted` came over HTTP after."""
 
     fares: int
+    posted: int
     changes: int
     claims: int
     notifications: int
@@ -56,8 +61,8 @@ class Result:
 
     @property
     def balanced(self) -> bool:
-        """Whether every claim was recorded once as a notification, and nothing was given up."""
-        return self.claims == self.notifications and not self.dead_lettered
+        """Whether every claim was recorded once as a notification, and nothing was refused or given up."""
+        return self.claims == self.notifications and self.posted == _POSTED and not self.dead_lettered
 
 
 async def run_demo(fleet: LocalFleet, plan: Plan, console: Console) -> Result:
@@ -87,13 +92,26 @@ async def _mend(fleet: LocalFleet, console: Console) -> None:
 
 async def _run(addresses: Addresses, plan: Plan, console: Console) -> Result:
     generator = Generator(plan.seed, plan.fares, datetime.now(UTC).date(), plan.changed)
-    async with open_chain(addresses) as chain, fare_publisher(addresses.amqp) as publisher:
+    async with open_chain(addresses) as chain, fare_publisher(addresses) as publisher:
         cycles = _Cycles(generator, publisher, chain, console)
         seconds = await cycles.run(0, "priming cycle")
         await _make_alerts(addresses.api, generator, plan, console)
         for number in range(1, plan.cycles + 1):
             seconds += await cycles.run(number, f"cycle {number} of {plan.cycles}")
-        return _result(await count(addresses, chain), publisher.confirmed, seconds)
+        posted = await _halve_prices(addresses, chain, next(generator.cycle(plan.cycles, datetime.now(UTC))), console)
+        return _result(await count(addresses, chain), publisher.confirmed, posted, seconds)
+
+
+async def _halve_prices(addresses: Addresses, chain: Chain, fares: pa.RecordBatch, console: Console) -> int:
+    """Have a producer post the first of these fares at half their prices; returns how many were accepted."""
+    started = time.monotonic()
+    some = fares.slice(0, _POSTED)
+    halved = some.set_column(some.schema.get_field_index("price"), "price", pc.divide(some["price"], 2))
+    posted = await post_fares(addresses, halved)
+    await chain.drain(DRAIN_TIMEOUT_S)
+    seconds = time.monotonic() - started
+    console.print(f"a producer halves {posted} prices over HTTP: {seconds:.1f} s, pushes included", highlight=False)
+    return posted
 
 
 async def _make_alerts(api: str, generator: Generator, plan: Plan, console: Console) -> None:
@@ -144,9 +162,10 @@ class _Cycles:
                 await asyncio.gather(showing, return_exceptions=True)
 
 
-def _result(ledger: Ledger, fares: int, seconds: float) -> Result:
+def _result(ledger: Ledger, fares: int, posted: int, seconds: float) -> Result:
     return Result(
         fares=fares,
+        posted=posted,
         changes=ledger.changes,
         claims=ledger.claims,
         notifications=ledger.notifications,

@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.table import Table
 
 from fleet.chain import Depths, Look, Metrics
-from shared.topology import CHANGES_ALERTS, FARES_INGEST, LANES, WorkQueue
+from shared.topology import CHANGES_ALERTS, CHANGES_HISTORY, FARES_INGEST, FARES_LIVE, LANES, WorkQueue
 
 
 class Stage(NamedTuple):
@@ -24,8 +24,9 @@ class Stage(NamedTuple):
 
 _PLAIN_LINE_EVERY_S: Final = 2.0
 _STAGES: Final = (
-    Stage("price_worker", (FARES_INGEST,), "fares compared", "farelark_fares_total"),
+    Stage("price_worker", (FARES_LIVE, FARES_INGEST), "fares compared", "farelark_fares_total"),
     Stage("alert_worker", (CHANGES_ALERTS,), "changes matched", "farelark_changes_matched_total"),
+    Stage("history_worker", (CHANGES_HISTORY,), "changes kept", "farelark_history_changes_total"),
     Stage("notifier", tuple(LANES.values()), "pushes sent", "farelark_pushes_total"),
 )
 

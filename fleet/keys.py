@@ -43,7 +43,9 @@ def list_keys(folder: Path, now: datetime) -> dict[KeyFile, State]:
 
 
 def rotate(folder: Path, now: datetime, after: timedelta) -> KeyFile:
-    """Make a key that only its owner can read and that signs after this time; a folder's first key signs at once.
+    """Make a key that signs after this time; a folder's first key signs at once.
+
+    Whoever may enter the folder may read the key. A new folder is its owner's alone.
 
     Raises:
         ConfigurationError: the folder cannot be written.
@@ -84,8 +86,12 @@ def _writing(folder: Path) -> Iterator[None]:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write aside and rename: a crash midway leaves no half key behind."""
+    """Write aside and rename: a crash midway leaves no half key behind.
+
+    The file is as readable as its folder: a server in a container reads it as another user.
+    """
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        os.fchmod(file.fileno(), path.parent.stat().st_mode & 0o644)
         file.write(content)
     draft.replace(path)

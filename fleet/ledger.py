@@ -3,12 +3,15 @@
 import asyncio
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import asyncpg
 
 from fleet.addresses import Addresses
-from fleet.chain import Chain
+from fleet.chain import Chain, open_chain
+from shared.errors import FarelarkError
 
+_SOON_S: Final = 10.0
 _CLAIMS = "SELECT coalesce(sum(fire_seq), 0) FROM alerts"
 _NOTIFICATIONS = "SELECT count(*) FROM notifications WHERE content ->> 'kind' = 'fired'"
 _DROPPED = "SELECT count(*) FROM notifications WHERE state = 'dropped'"
@@ -47,6 +50,15 @@ async def count(addresses: Addresses, chain: Chain) -> Ledger:
         pushes=await asyncio.to_thread(_lines, Path(addresses.push_log)),
         dead_lettered=await chain.dead_letters(),
     )
+
+
+async def count_soon(addresses: Addresses) -> Ledger | None:
+    """The same within ten seconds; None if something is away or there is too much to count."""
+    try:
+        async with asyncio.timeout(_SOON_S), open_chain(addresses) as chain:
+            return await count(addresses, chain)
+    except (FarelarkError, OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        return None
 
 
 async def _scalar(url: str, statement: str) -> int:

@@ -1,11 +1,11 @@
-"""Partitions of coming days and months are made, and those of days long past are taken out.
+"""Partitions of coming days and months are made, and those of days and months long past are taken out or dropped.
 
 A partition is made beside its table and then attached, so that whoever writes there goes on; `CREATE TABLE ...
 PARTITION OF` would lock them out. It is taken out with a plain DETACH, which locks them out for a moment: PostgreSQL
 refuses DETACH ... CONCURRENTLY where there is a default partition.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Final, NamedTuple
 
@@ -19,6 +19,7 @@ MONTHS_AHEAD: Final = 27
 MONTHS_BEHIND: Final = 1
 
 _DAYS: Final = "notifications_"  # and the day
+_MONTHS: Final = "price_history_"  # and the month
 
 _ATTACHED_DAYS: Final = """
     SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
@@ -28,6 +29,10 @@ _DETACHED_DAYS: Final = """
     SELECT relname FROM pg_class
     WHERE relnamespace = CAST(current_schema() AS regnamespace) AND relkind = 'r' AND NOT relispartition
     AND relname ~ '^notifications_[0-9]{8}$'
+"""
+ATTACHED_MONTHS: Final = """
+    SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
+    WHERE inhparent = CAST('price_history' AS regclass) AND relname ~ '^price_history_[0-9]{6}$'
 """
 
 
@@ -74,11 +79,27 @@ async def make_notification_days(connection: AsyncConnection, today: date) -> Ma
 
 async def make_history_months(connection: AsyncConnection, today: date) -> Made:
     """Give the price history a partition for each month in which a fare that is on sale now may depart."""
-    missing = await _missing(connection, _months(today))
+    this = _number(today)
+    coming = range(this - MONTHS_BEHIND, this + MONTHS_AHEAD + 1)
+    return await make_months(connection, (_month(number).partition for number in coming))
+
+
+async def make_months(connection: AsyncConnection, partitions: Iterable[str]) -> Made:
+    """Give the price history these partitions, such as `price_history_202612`, where it does not have them yet."""
+    missing = await _missing(connection, map(_span_of_month, partitions))
     for span in missing:
         await connection.execute(text(f"CREATE TABLE {span.partition} (LIKE price_history INCLUDING ALL)"))
         await connection.execute(text(f"ALTER TABLE price_history ATTACH PARTITION {span.partition} {span.bounds}"))
     return Made([span.partition for span in missing])
+
+
+async def drop_months_before(connection: AsyncConnection, today: date, kept: int) -> list[str]:
+    """Drop the months of the history whose departures are over for more than so many months; returns their tables."""
+    first_kept = _month(_number(today) - kept).partition
+    past = sorted(name for name in await connection.scalars(text(ATTACHED_MONTHS)) if name < first_kept)
+    for month in past:
+        await connection.execute(text(f"DROP TABLE {month}"))
+    return past
 
 
 async def detach_days_before(connection: AsyncConnection, first: date) -> list[str]:
@@ -110,11 +131,19 @@ def _days_before(first: date, names: Iterable[str]) -> list[str]:
     return sorted(name for name in names if date.fromisoformat(name.removeprefix(_DAYS)) < first)
 
 
-def _months(today: date) -> Iterator[Span]:
-    this = today.year * 12 + today.month - 1
-    for month in range(this - MONTHS_BEHIND, this + MONTHS_AHEAD + 1):
-        first = _first_of(month)
-        yield Span(f"price_history_{first:%Y%m}", first, _first_of(month + 1))
+def _number(day: date) -> int:
+    """The month of a day, counted from the year 0."""
+    return day.year * 12 + day.month - 1
+
+
+def _month(number: int) -> Span:
+    first = _first_of(number)
+    return Span(f"{_MONTHS}{first:%Y%m}", first, _first_of(number + 1))
+
+
+def _span_of_month(partition: str) -> Span:
+    name = partition.removeprefix(_MONTHS)
+    return _month(_number(date(int(name[:4]), int(name[4:]), 1)))
 
 
 def _first_of(month: int) -> date:

@@ -1,25 +1,39 @@
-"""Publishes fare batches, several in flight, each confirmed by the broker."""
+"""Publishes fare batches, several in flight, each confirmed by the broker, and as fast as its queue is worked off."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import sys
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
 import pyarrow as pa
 
-from shared.broker import Broker, Outgoing
+from fleet.addresses import Addresses
+from shared.broker.broker import Broker
+from shared.broker.outgoing import Outgoing
+from shared.broker.publisher import HeldUpError
+from shared.cycles import Stage, Tally, tallying
 from shared.messages.batches import ARROW, encode
 from shared.messages.fares import FARES
-from shared.topology import FARES_INGEST
+from shared.topology import FARES as FARES_EXCHANGE
 
 _IN_FLIGHT: Final = 8
 
 
 class FarePublisher:
-    """Sends batches to `fares.ingest` and counts the fares that are confirmed."""
+    """Sends batches to `fares.ingest` and counts the fares that are confirmed.
 
-    def __init__(self, broker: Broker) -> None:
+    Args:
+        broker: takes them; while its queue is full or an alarm is in force, we wait for as long as that takes.
+        tally: of what is confirmed of each cycle.
+        say: is told, in a sentence, once we have waited for some seconds, and when it goes on.
+    """
+
+    def __init__(self, broker: Broker, tally: Tally, say: Callable[[str], None]) -> None:
         self._broker = broker
+        self._tally = tally
+        self._say = say
+        self._held_up = False
         self._slots = asyncio.Semaphore(_IN_FLIGHT)
         self._sending: set[asyncio.Task[None]] = set()
         self.confirmed = 0
@@ -50,11 +64,27 @@ class FarePublisher:
 
     async def _send(self, body: bytes, fares: int, cycle: str) -> None:
         try:
-            message = Outgoing(routing_key=FARES_INGEST.name, body=body, content_type=ARROW, headers={"cycle": cycle})
-            await self._broker.publish(message)
+            message = Outgoing("", body, ARROW, exchange=FARES_EXCHANGE.name, headers={"cycle": cycle})
+            await self._publish(message)
             self.confirmed += fares
+            self._tally.add(cycle, Stage.PUBLISHED, fares)
         finally:
             self._slots.release()
+
+    async def _publish(self, message: Outgoing) -> None:
+        while True:
+            try:
+                await self._broker.publish(message)
+            except HeldUpError as error:
+                self._tell(f"publishing waits: {error}", held_up=True)
+            else:
+                return self._tell("publishing goes on", held_up=False)
+
+    def _tell(self, sentence: str, *, held_up: bool) -> None:
+        """Say it once, not for every batch in flight."""
+        if held_up != self._held_up:
+            self._held_up = held_up
+            self._say(sentence)
 
     def _raise_failures(self) -> None:
         done = {task for task in self._sending if task.done()}
@@ -64,10 +94,11 @@ class FarePublisher:
 
 
 @asynccontextmanager
-async def fare_publisher(amqp_url: str) -> AsyncIterator[FarePublisher]:
-    """A publisher with a connection of its own."""
-    broker = await Broker.connect(amqp_url, "fare publisher")
+async def fare_publisher(addresses: Addresses) -> AsyncIterator[FarePublisher]:
+    """A publisher with connections of its own, which says on standard error when it has to wait."""
+    broker = await Broker.connect(addresses.amqp, "fare publisher")
     try:
-        yield FarePublisher(broker)
+        async with tallying(addresses.redis) as tally:
+            yield FarePublisher(broker, tally, lambda sentence: print(sentence, file=sys.stderr))
     finally:
         await broker.close()

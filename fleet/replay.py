@@ -39,7 +39,7 @@ async def replay_history(
         UnavailableError: the broker did not confirm a batch.
         NotDrainedError: the chain did not drain between days.
     """
-    async with open_chain(addresses) as chain, fare_publisher(addresses.amqp) as publisher:
+    async with open_chain(addresses) as chain, fare_publisher(addresses) as publisher:
         for batch in batches(history, by_day=pace.by_day):
             fares = stamp(batch, datetime.now(UTC)).fares if pace.restamp else batch.fares
             await publisher.publish(fares, cycle=f"replay-{batch.day}")

@@ -23,12 +23,16 @@ Say = Callable[[str], None]
 
 @dataclass
 class Worker:
-    """One process of a service, over its restarts; `ops` is the root of its health and metrics."""
+    """One process of a service, over its restarts.
+
+    `ops` is the root of its health and metrics, `serves` that of what it answers beside, if anything.
+    """
 
     name: str
     argv: list[str]
     environment: dict[str, str]
     ops: str
+    serves: str = ""
     pid: int = field(default=0, init=False)
     _started: float = field(default=0.0, init=False)
     _failures: int = field(default=0, init=False)
@@ -54,9 +58,9 @@ class Worker:
 
     @property
     def is_ready(self) -> bool:
-        """Whether it says that it is ready."""
+        """Whether it says that it is ready; who answers requests says so where they go."""
         try:
-            return httpx.get(f"{self.ops}/health/ready", timeout=2).is_success
+            return httpx.get(f"{self.serves or self.ops}/health/ready", timeout=2).is_success
         except httpx.HTTPError:
             return False
 
@@ -78,6 +82,10 @@ class Supervisor:
         """Start a process and keep it running from now on."""
         self._workers.append(worker)
         self._start(worker)
+
+    def serving(self, service: str) -> list[str]:
+        """Where the processes of a service answer requests."""
+        return [worker.serves for worker in self._workers if worker.name.startswith(service) and worker.serves]
 
     def mend(self, say: Say) -> None:
         """Start again what has ended; call it from the main thread, several times a second.

@@ -28,14 +28,16 @@ from fleet.bench.rehearsal import perform, rehearse
 from fleet.bench.synthetic_alerts import Alerts, fill
 from fleet.bench.synthetic_changes import Changes
 from fleet.chain import Chain, open_chain
+from fleet.workers import only
 from services.alert_worker.settings import Settings
-from shared.broker import Broker, Outgoing
+from shared.broker.broker import Broker
+from shared.broker.outgoing import Outgoing
 from shared.messages.batches import ARROW, encode
 from shared.messages.changes import CHANGES
 from shared.shards import Shards
 from shared.topology import CHANGES as CHANGES_EXCHANGE
 
-ONLY_ALERT_WORKERS: Final = {"notifier": 0, "price_worker": 0, "alerts_api": 0}
+ONLY_ALERT_WORKERS: Final = only("alert_worker")
 # So a change meets as many alerts whatever the size of the bench.
 _ALERTS_A_ROUTE: Final = 2_000
 _WARM_UP_SHARE: Final = 0.25  # of the changes that count

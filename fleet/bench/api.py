@@ -5,46 +5,27 @@ a pause: first for its liveness, which is HTTP alone and so the ceiling, then fo
 which every shard has a part of, and then they change alerts' targets.
 """
 
-import asyncio
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import cycle, islice
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 from uuid import uuid4
 
-import aiohttp
-import numpy as np
+from msgspec.json import encode
 
-from shared.errors import FarelarkError
+from fleet.bench.http_load import Ask, Asked, Load
+from fleet.workers import only
 
-ONLY_THE_API: Final = {"notifier": 0, "price_worker": 0, "alert_worker": 0}
+ONLY_THE_API: Final = only("alerts_api")
 _TRAVELLERS: Final = 20
 _ALERTS_EACH: Final = 10
 _WARM_UP_SHARE: Final = 0.1
 _LISTS_SHARE: Final = 0.5  # of as many requests as are read
 _WRITES_SHARE: Final = 0.2
 _DESTINATIONS: Final = ("LON", "PAR", "ROM", "TYO", "SFO")  # some on each shard
-_TIMEOUT_S: Final = 30.0
-_MS: Final = 1_000
 
 Say = Callable[[str], None]
-Asked = Callable[[int], None]
-
-
-class RefusedError(FarelarkError):
-    """The API answered otherwise than it should."""
-
-
-class Ask(NamedTuple):
-    """A request, and the status that answers it."""
-
-    method: str
-    path: str
-    status: int
-    token: str | None = None
-    body: object = None
 
 
 class Traveller(NamedTuple):
@@ -52,15 +33,6 @@ class Traveller(NamedTuple):
 
     token: str
     alerts: Sequence[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How fast requests were answered; latencies in ms."""
-
-    per_second: float
-    p50: float
-    p99: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,56 +57,6 @@ class Result:
     ratio: float
 
 
-@dataclass(frozen=True, slots=True)
-class Load:
-    """Clients of the API.
-
-    Attributes:
-        session: where they ask.
-        api: roots of the servers, asked in turn.
-        clients: how many ask at once.
-        asked: is told of every request.
-    """
-
-    session: aiohttp.ClientSession
-    api: Sequence[str]
-    clients: int
-    asked: Asked
-
-    async def put(self, asks: Sequence[Ask]) -> Pace:
-        """Ask all this.
-
-        Raises:
-            RefusedError: something was answered otherwise than expected.
-        """
-        latencies: list[float] = []
-        remaining = zip(asks, cycle(self.api))
-        started = time.monotonic()
-        async with asyncio.TaskGroup() as clients:
-            for _ in range(self.clients):
-                clients.create_task(self._ask_on(remaining, latencies))
-        seconds = time.monotonic() - started
-        p50, p99 = np.percentile(latencies, [50, 99])
-        return Pace(len(latencies) / seconds, round(p50 * _MS, 2), round(p99 * _MS, 2))
-
-    async def answer(self, ask: Ask, root: str | None = None) -> Any:  # noqa: ANN401  # any JSON
-        """Ask once."""
-        headers = {"Authorization": f"Bearer {ask.token}"} if ask.token else None
-        url = f"{root or self.api[0]}{ask.path}"
-        async with self.session.request(ask.method, url, json=ask.body, headers=headers) as reply:
-            body = await reply.read()
-            if reply.status != ask.status:
-                raise RefusedError(f"{ask.method} {ask.path} was answered {reply.status}: {body[:500].decode()}")
-            return await reply.json() if body else None
-
-    async def _ask_on(self, remaining: Iterator[tuple[Ask, str]], latencies: list[float]) -> None:
-        for ask, root in remaining:
-            started = time.monotonic()
-            await self.answer(ask, root)
-            latencies.append(time.monotonic() - started)
-            self.asked(1)
-
-
 async def measure(api: Sequence[str], requests: int, clients: int, say: Say, asked: Asked) -> Result:
     """Measure running servers.
 
@@ -148,21 +70,19 @@ async def measure(api: Sequence[str], requests: int, clients: int, say: Say, ask
     Raises:
         RefusedError: the API did not answer as it should.
     """
-    timeout = aiohttp.ClientTimeout(total=_TIMEOUT_S)
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=clients), timeout=timeout) as session:
-        load = Load(session, api, clients, asked)
-        say("making travellers with alerts")
-        travellers = [await _traveller(load) for _ in range(_TRAVELLERS)]
-        lists, writes = round(requests * _LISTS_SHARE), round(requests * _WRITES_SHARE)
-        await load.put(_reads(travellers, round(requests * _WARM_UP_SHARE)))
-        say("asking for liveness alone")
-        bare = await load.put([Ask("GET", "/health/live", 200)] * requests)
-        say("reading alerts")
-        reads = await load.put(_reads(travellers, requests))
-        say("listing alerts")
-        listed = await load.put(_lists(travellers, lists))
-        say("changing alerts")
-        written = await load.put(_writes(travellers, writes))
+    load = Load(api, clients, asked)
+    say("making travellers with alerts")
+    travellers = [await _traveller(load) for _ in range(_TRAVELLERS)]
+    lists, writes = round(requests * _LISTS_SHARE), round(requests * _WRITES_SHARE)
+    await load.put(_reads(travellers, round(requests * _WARM_UP_SHARE)))
+    say("asking for liveness alone")
+    bare = await load.put([Ask("GET", "/health/live", 200)] * requests)
+    say("reading alerts")
+    reads = await load.put(_reads(travellers, requests))
+    say("listing alerts")
+    listed = await load.put(_lists(travellers, lists))
+    say("changing alerts")
+    written = await load.put(_writes(travellers, writes))
     return Result(
         clients=clients,
         servers=len(api),
@@ -191,9 +111,12 @@ def expected_requests(requests: int) -> int:
 
 async def _traveller(load: Load) -> Traveller:
     credentials = {"email": f"{uuid4().hex}@example.org", "password": uuid4().hex}
-    grant = await load.answer(Ask("POST", "/api/auth/register", 201, body=credentials))
+    grant = await load.answer(Ask("POST", "/api/auth/register", 201, body=encode(credentials)))
     token = grant["access_token"]
-    made = [await load.answer(Ask("POST", "/api/alerts", 201, token, _wish(number))) for number in range(_ALERTS_EACH)]
+    made = [
+        await load.answer(Ask("POST", "/api/alerts", 201, token, encode(_wish(number))))
+        for number in range(_ALERTS_EACH)
+    ]
     return Traveller(token, [alert["id"] for alert in made])
 
 
@@ -227,6 +150,6 @@ def _writes(travellers: Sequence[Traveller], count: int) -> list[Ask]:
     """Another target for each alert in turn."""
     alerts = cycle((traveller.token, alert) for traveller in travellers for alert in traveller.alerts)
     return [
-        Ask("PATCH", f"/api/alerts/{alert}", 200, token, {"rule": _rule(number)})
+        Ask("PATCH", f"/api/alerts/{alert}", 200, token, encode({"rule": _rule(number)}))
         for number, (token, alert) in enumerate(islice(alerts, count))
     ]

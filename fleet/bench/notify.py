@@ -17,8 +17,9 @@ from fleet.addresses import Addresses
 from fleet.bench.push_sending import CONNECTIONS, Kind, Run, Sending, sending
 from fleet.bench.whole_notifier import WholeNotifier, whole_notifier
 from fleet.fcm_stand_in.running import FcmStandIn
+from fleet.workers import only
 
-ONLY_A_NOTIFIER: Final = {"price_worker": 0, "alert_worker": 0, "alerts_api": 0}
+ONLY_A_NOTIFIER: Final = only("notifier")
 _LATENCIES_MS: Final = (0, 100, 200)
 _ROUNDS: Final = 3
 # firebase-admin takes so much longer.

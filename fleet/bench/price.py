@@ -24,13 +24,14 @@ from fleet.bench.peak_memory import peak_mb
 from fleet.bench.price_run import CpuPerFare, Done
 from fleet.bench.processes import Processes
 from fleet.bench.sweep import Sweep
+from fleet.workers import only
 from shared.fare_boards.store import BoardStore
 from shared.messages.batches import encode
 from shared.messages.fares import FARES
 from shared.money import Rates
 from shared.settings import DEFAULT_RATES_FILE
 
-ONLY_PRICE_WORKERS: Final = {"notifier": 0, "alert_worker": 0, "alerts_api": 0}
+ONLY_PRICE_WORKERS: Final = only("price_worker")
 ROUNDS: Final = 4  # each fare is put on its board, encoded, compared through the queue, and compared without one
 _ROUTES: Final = 2_000
 _SEED: Final = 1
@@ -58,11 +59,16 @@ class Plan:
     shuffled: bool
     workers: int
 
-    def sweep(self, rates: Rates) -> Sweep:
+    @property
+    def rates(self) -> Rates:
+        """What prices in other currencies go by."""
+        return Rates.load(DEFAULT_RATES_FILE)
+
+    def sweep(self) -> Sweep:
         """The fares; raises ConfigurationError where there are not so many routes and dates."""
         market = Market(_ROUTES, np.random.default_rng(_SEED))
         today = datetime.now(UTC).date()
-        return Sweep(market, self.fares, self.per_board, rates, _SEED, today, self.changed, shuffled=self.shuffled)
+        return Sweep(market, self.fares, self.per_board, self.rates, _SEED, today, self.changed, shuffled=self.shuffled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +117,7 @@ async def measure(addresses: Addresses, folder: Path, plan: Plan, say: Say, done
         StuckError: the workers have not compared anything for a minute.
         ConfigurationError: the plan is of more boards than there are routes and dates.
     """
-    rates = Rates.load(DEFAULT_RATES_FILE)
-    sweep = plan.sweep(rates)
+    rates, sweep = plan.rates, plan.sweep()
     say("filling the boards")
     bytes_per_fare = await _fill(addresses.redis, sweep, rates, done)
     say("encoding a cycle")

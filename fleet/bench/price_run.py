@@ -53,7 +53,7 @@ async def run(addresses: Addresses, processes: Processes, bodies: Bodies, fares:
         UnavailableError: a server was lost on the way.
         StuckError: the workers have not compared anything for a minute.
     """
-    async with open_chain(addresses) as chain, fare_publisher(addresses.amqp) as publisher:
+    async with open_chain(addresses) as chain, fare_publisher(addresses) as publisher:
         before, started = processes.look(), time.monotonic()
         queue = _Queue(chain, done)
         for number, body in enumerate(bodies):

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.alert_worker.claiming import Claims
 from services.alert_worker.handler import ChangesHandler
-from shared.broker import Outgoing
+from shared.broker.outgoing import Outgoing
 from shared.deliveries import Context, Delivery
 from shared.failpoints import Failpoints
 from shared.fakes import FakeAcknowledger, FakeBroker

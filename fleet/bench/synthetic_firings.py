@@ -11,7 +11,7 @@ import numpy as np
 
 from fleet.bench.market import DAYS_AHEAD, Market, Route
 from services.alert_worker.announcing import grouped
-from shared.broker import Outgoing
+from shared.broker.outgoing import Outgoing
 from shared.deliveries import Context
 from shared.messages.notifications import JSON, Fare, Notification, encode, notification_id
 from shared.shard_map import ShardMap

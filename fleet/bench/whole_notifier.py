@@ -14,7 +14,7 @@ from fleet.addresses import Addresses
 from fleet.bench.push_sending import Run
 from fleet.bench.synthetic_firings import Firing, invent, messages, settle
 from fleet.chain import Chain, open_chain
-from shared.broker import Broker
+from shared.broker.broker import Broker
 from shared.errors import FarelarkError
 from shared.shard_map import ShardMap
 from shared.shards import Shards

@@ -9,17 +9,20 @@ import typer
 
 from fleet.addresses import REPOSITORY
 
-# A file of tests stays in one process, with servers of its own; those that take the longest begin.
+# Each process has servers of its own, so a file of tests stays in one; those that take the longest begin.
 _SIDE_BY_SIDE: Final = ("--numprocesses=auto", "--dist=loadfile", "--no-loadscope-reorder")
 
 
 def check() -> None:
-    """Check style, types and layers."""
+    """Check style, types, layers, YAML, the Dockerfile and the Compose file."""
     tools = (
         ["ruff", "check", "."],
         ["ruff", "format", "--check", "."],
         ["mypy"],
         ["lint-imports", "--no-cache"],
+        ["yamllint", "--strict", "."],
+        ["hadolint", "Dockerfile"],
+        ["check-jsonschema", "--builtin-schema=vendor.compose-spec", "docker-compose.yml"],
     )
     failed = [" ".join(tool) for tool in tools if _run_tool(*tool)]
     if failed:

@@ -49,7 +49,7 @@ def demo(
         reporting(),
         stoppable(),
         passing_folder(console) as folder,
-        local_fleet(folder, sayer(console)) as fleet,
+        local_fleet(folder, sayer(console), operations=True) as fleet,
     ):
         result = asyncio.run(run_demo(fleet, plan, console))
         console.print("\nsome of the pushes:")

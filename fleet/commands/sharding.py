@@ -35,7 +35,10 @@ def list_shards(data: Data = DEFAULT_DATA, as_json: Json = False) -> None:
 
 
 def check_shards(data: Data = DEFAULT_DATA, as_json: Json = False) -> None:
-    """Check that every alert is on its shard, once, and that all shards go by one map; exit status 1 if not."""
+    """Check that alerts and history are on their shard, once, and that all shards go by one map.
+
+    Exit status 1 if not.
+    """
     with reporting():
         faults = asyncio.run(find_faults(addresses.read(data).shards))
     if as_json:
@@ -53,7 +56,7 @@ def move(
     data: Data = DEFAULT_DATA,
     as_json: Json = False,
 ) -> None:
-    """Move a bucket's alerts to another shard while they go on firing.
+    """Move a bucket's alerts and price history to another shard while alerts go on firing.
 
     The same command finishes a move that was cut short, or begins it again.
     """
@@ -68,7 +71,8 @@ def move(
     else:
         sayer(Console())(
             f"bucket {number} is on shard{shard}: {moved.alerts:,} alerts came from shard{moved.source} in "
-            f"{moved.seconds:.1f} s, of which its alerts were blocked for {moved.blocked_seconds:.2f} s"
+            f"{moved.seconds:.1f} s, of which its alerts were blocked for {moved.blocked_seconds:.2f} s; "
+            f"{moved.history_rows:,} rows of price history came along"
         )
 
 

@@ -1,4 +1,4 @@
-"""What surrounds a command: where its words go, how its errors are told, how it is stopped, where its files lie."""
+"""What surrounds a command: where its words go, how errors are told, who agrees, how it ends, where its files lie."""
 
 import shutil
 import signal
@@ -14,8 +14,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from fleet.servers.errors import ServersError
-from shared.errors import FarelarkError
+from shared.errors import ConfigurationError, FarelarkError
 
+_OURS: Final = (FarelarkError, ServersError)
 _INTERRUPTED: Final = 130  # what shells report of a command that Ctrl-C ended
 
 
@@ -26,11 +27,35 @@ def sayer(console: Console) -> Callable[[str], None]:
 
 @contextmanager
 def reporting() -> Iterator[None]:
-    """End with one clear sentence on errors that a person can mend."""
+    """End with one clear sentence on errors that a person can mend, those of tasks that ran together included."""
     try:
         yield
-    except (FarelarkError, ServersError) as error:
-        sys.exit(f"farelark: {error}")
+    except Exception as error:
+        errors = list(_parts(error))
+        if not all(isinstance(each, _OURS) for each in errors):
+            raise
+        sys.exit("farelark: " + "; ".join(dict.fromkeys(map(str, errors))))
+
+
+def _parts(error: Exception) -> Iterator[Exception]:
+    """The errors that a group of tasks ended by, or this one alone."""
+    if isinstance(error, ExceptionGroup):
+        for each in error.exceptions:
+            yield from _parts(each)
+    else:
+        yield error
+
+
+def confirm(question: str, to: str) -> None:
+    """Go on only if somebody says yes, to do what the question is about.
+
+    Raises:
+        ConfigurationError: nobody did.
+    """
+    try:
+        typer.confirm(question, abort=True, err=True)
+    except typer.Abort:
+        raise ConfigurationError(f"nothing was done, for nobody said yes; in scripts add --yes to {to}") from None
 
 
 @contextmanager
@@ -51,7 +76,7 @@ def passing_folder(console: Console) -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="farelark-"))
     try:
         yield folder
-    except (FarelarkError, ServersError):
+    except Exception:
         console.print(f"the logs are kept in {folder / 'logs'}", highlight=False)
         raise
     except BaseException:

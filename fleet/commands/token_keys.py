@@ -1,4 +1,4 @@
-"""Commands on the keys that sign access tokens; no key is ever shown, only its id."""
+"""Commands on the keys that sign access tokens; no key is ever shown, only its id. Those of producers hang here too."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -11,6 +11,7 @@ from rich.table import Table
 
 from fleet.addresses import DEFAULT_DATA
 from fleet.commands.options import Data, Json
+from fleet.commands.producer_keys import producers
 from fleet.commands.surroundings import reporting, sayer
 from fleet.keys import folder_in, list_keys, remove_spent
 from fleet.keys import rotate as rotate_in
@@ -24,7 +25,8 @@ Folder = Annotated[
     Path | None, typer.Option("--folder", help="Folder of keys that JWT_KEYS names.", show_default="that of --data")
 ]
 
-keys = typer.Typer(no_args_is_help=True, help="Keys that sign access tokens: list, rotate, clean.")
+keys = typer.Typer(no_args_is_help=True, help="Keys that sign access tokens: list, rotate, clean. Keys of producers.")
+keys.add_typer(producers, name="producers")
 
 
 @keys.command(name="list")

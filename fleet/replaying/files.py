@@ -16,24 +16,7 @@ import pyarrow as pa
 from pyarrow import csv, parquet
 
 from shared.errors import FarelarkError
-
-# Every column that is read, with the names it may have in a file.
-NAMES: Final = {
-    "origin": ("origin",),
-    "destination": ("destination",),
-    "departure_date": ("departure_date",),
-    "return_date": ("return_date",),
-    "carrier": ("carrier",),
-    "flight_number": ("flight_number", "flight_no"),
-    "departure_time": ("departure_time", "dep_time"),
-    "cabin": ("cabin",),
-    "stops": ("stops",),
-    "currency": ("currency",),
-    "price": ("price",),
-    "observed_at": ("observed_at", "quoted_at"),
-}
-REQUIRED: Final = ("origin", "destination", "departure_date", "currency", "price", "observed_at")
-TEXTS: Final = pa.schema([(name, pa.string()) for name in NAMES])
+from shared.fare_texts.columns import NAMES, MisnamedColumnsError, under_our_names
 
 GZIP_MAGIC: Final = b"\x1f\x8b"
 MEND: Final = "see whether its name says its format, and in CSV look for a quote without its twin"
@@ -72,6 +55,8 @@ def read_texts(path: Path) -> Texts:
         raise UnreadableFileError(path, f"cannot be read ({error.strerror or error})") from error
     except (EOFError, zlib.error) as error:
         raise UnreadableFileError(path, "the gzip file is cut short or damaged; fetch it again") from error
+    except MisnamedColumnsError as error:
+        raise UnreadableFileError(path, str(error)) from error
     except pa.ArrowException as error:
         raise UnreadableFileError(path, f"cannot be parsed ({error}); {MEND}") from error
 
@@ -94,7 +79,7 @@ def _read_csv(path: Path) -> Texts:
             strings_can_be_null=True,
         ),
     )
-    return Texts(_under_our_names(path, table), broken_lines)
+    return Texts(under_our_names(table), broken_lines)
 
 
 def _read_ndjson(path: Path) -> Texts:
@@ -108,7 +93,7 @@ def _read_ndjson(path: Path) -> Texts:
             broken_lines += 1
     names = dict.fromkeys(name for row in rows for name in row)
     columns = {name: pa.array([_text(row.get(name)) for row in rows], pa.string()) for name in names}
-    return Texts(_under_our_names(path, pa.table(columns)), broken_lines)
+    return Texts(under_our_names(pa.table(columns)), broken_lines)
 
 
 def _text(value: object) -> str | None:
@@ -116,7 +101,7 @@ def _text(value: object) -> str | None:
 
 
 def _read_parquet(path: Path) -> Texts:
-    return Texts(_under_our_names(path, parquet.read_table(path)), 0)
+    return Texts(under_our_names(parquet.read_table(path)), 0)
 
 
 READERS: Final[dict[str, Callable[[Path], Texts]]] = {
@@ -140,16 +125,3 @@ def _utf8(path: Path) -> bytes:
         line = data.count(b"\n", 0, error.start) + 1
         raise UnreadableFileError(path, f"line {line} is not UTF-8; convert the file with iconv") from error
     return data.removeprefix(BYTE_ORDER_MARK)
-
-
-def _under_our_names(path: Path, table: pa.Table) -> pa.Table:
-    """The columns of `TEXTS`: those that the file has, as texts, and nulls for the others."""
-    found = {name: [also for also in names if also in table.column_names] for name, names in NAMES.items()}
-    if missing := [" or ".join(NAMES[name]) for name in REQUIRED if not found[name]]:
-        has = ", ".join(table.column_names) or "none"
-        raise UnreadableFileError(path, f"no column {'; '.join(missing)}; rename those that it has: {has}")
-    if twice := [names[0] for names in found.values() if names and table.column_names.count(names[0]) > 1]:
-        raise UnreadableFileError(path, f"two columns are named {twice[0]}; rename or remove one")
-    nothing = pa.nulls(table.num_rows, pa.string())
-    columns = [table[names[0]].cast(pa.string()) if names else nothing for names in found.values()]
-    return pa.table(columns, schema=TEXTS)

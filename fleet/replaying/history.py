@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fleet.replaying.files import UnreadableFileError, read_texts
-from fleet.replaying.mapping import MappedFile, fares_of
+from shared.fare_texts.mapping import MappedTexts, fares_of
 from shared.messages.codes import MAX_SOURCE
 
 
@@ -60,7 +60,7 @@ def shift(history: History, today: date) -> tuple[History, int]:
     return replace(history, fares=fares), days
 
 
-def _read_file(path: Path) -> MappedFile:
+def _read_file(path: Path) -> MappedTexts:
     texts = read_texts(path)
     mapped = fares_of(texts.rows, source=f"replay:{path.name}"[:MAX_SOURCE])
     if texts.broken_lines:

@@ -16,7 +16,10 @@ PACKAGES = {
     "rabbitmq": "rabbitmq-server",
     "redis": "redis-server",
     "postgres": "postgresql",
-    "haproxy": "haproxy",  # no server of a fleet: the tests put it before two of the API
+    # No servers of a fleet; the tests use them.
+    "haproxy": "haproxy",
+    "prometheus": "prometheus",
+    "kubectl": "kubernetes-client",
 }
 
 
@@ -47,6 +50,21 @@ def postgres_folder() -> Path:
 def haproxy() -> Path:
     """Return the balancer that the documentation's example is for."""
     return _which("haproxy", "haproxy")
+
+
+def prometheus() -> Path:
+    """Return Prometheus, which scrapes a local fleet and evaluates the rules of `monitoring`."""
+    return _which("prometheus", "prometheus")
+
+
+def promtool() -> Path:
+    """Return what checks and tests Prometheus' rules, and the form of metrics."""
+    return _which("prometheus", "promtool")
+
+
+def kubectl() -> Path:
+    """Return what renders the manifests of `k8s`, without a cluster."""
+    return _which("kubectl", "kubectl")
 
 
 def missing(servers: Sequence[str] = SERVERS) -> list[str]:
@@ -83,6 +101,8 @@ _FINDERS = {
     "redis": (redis_server,),
     "postgres": (postgres_folder,),
     "haproxy": (haproxy,),
+    "prometheus": (prometheus, promtool),
+    "kubectl": (kubectl,),
 }
 
 

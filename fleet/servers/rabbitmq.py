@@ -12,13 +12,16 @@ from fleet.servers.programs import SYSTEM_PATH, epmd, rabbitmq_server
 
 _USER = "farelark"
 
-# How often a quorum queue counts its messages. The default of 5 s would let `drain` and `status` look into the past.
-TICK_INTERVAL_S = 0.1
+# How often a quorum queue counts its messages. The default of 5 s would let `drain` and `status` look into the past;
+# a tenth of a second would take 8 % of a core of the idle broker, where this takes 4.
+TICK_INTERVAL_S = 0.25
 
 # While it is being stopped, 3.10's management agent waits 5 s for the controller that stops it. The queues are
 # closed long before; so no application gets more than this.
 _SHUTDOWN_MILLISECONDS = 1000
 
+# The timeout, in milliseconds, is a day: work stays in hand while a server is away, and what is taken away from a
+# consumer counts as a failed delivery.
 _CONFIG = """\
 listeners.tcp.1 = {host}:{amqp}
 management.tcp.ip = {host}
@@ -27,6 +30,7 @@ default_user = {user}
 default_pass = {password}
 disk_free_limit.absolute = 200MB
 vm_memory_high_watermark.relative = 0.4
+consumer_timeout = 86400000
 """
 _ADVANCED_CONFIG = """\
 [{{rabbit, [{{quorum_tick_interval, {milliseconds}}}]}}].

@@ -1,4 +1,4 @@
-"""Whether every alert is where the map says, once, and whether all shards go by the same map."""
+"""Whether every alert and all history is where the map says, once, and whether all shards go by the same map."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,6 +8,7 @@ from uuid import UUID
 import numpy as np
 
 from fleet.shards.connections import Shard, connected
+from fleet.shards.history import routes_with_history
 from fleet.shards.states import all_states, newest, refuse_missing, unfinished_move
 from fleet.shards.turn import turn
 from shared.shard_map import ShardMap, bucket_of
@@ -40,7 +41,7 @@ async def find_faults(urls: Sequence[str]) -> list[str]:
         if cut_short := unfinished_move(states):
             faults = [_finish_the_move(*cut_short)]
         else:
-            faults = [fault for shard in shards for fault in await _left_in_transit(shard, newest(states))]
+            faults = [fault for shard in shards for fault in await _left_by_moves(shard, newest(states))]
         for shard, state in zip(shards, states, strict=True):
             faults += await _misplaced(shard, state.map) + await _still_arriving(shard)
         return faults + await _on_two_shards(shards)
@@ -53,10 +54,25 @@ def _finish_the_move(bucket: int, target: int) -> str:
     )
 
 
-async def _left_in_transit(shard: Shard, in_force: ShardMap) -> list[str]:
+async def _left_by_moves(shard: Shard, in_force: ShardMap) -> list[str]:
     async with shard.reached() as connection:
         rows = await connection.fetch(_TRANSIT)
-    return [_forget(shard, bucket, alerts, in_force.shards[bucket]) for bucket, alerts in rows]
+    buckets = {bucket_of(route) for route in await routes_with_history(shard)}
+    return [
+        *(_forget(shard, bucket, alerts, in_force.shards[bucket]) for bucket, alerts in rows),
+        *(
+            _forget_history(shard, each, in_force.shards[each])
+            for each in sorted(buckets)
+            if not in_force.holds(shard.number, [each])
+        ),
+    ]
+
+
+def _forget_history(shard: Shard, bucket: int, holder: int) -> str:
+    return (
+        f"a move that was cut short has left price history of bucket {bucket} on {shard.name}, in no use: "
+        f"{Shards.name(holder)} holds the bucket. `./farelark shards move {bucket} {holder}` deletes it"
+    )
 
 
 def _forget(shard: Shard, bucket: int, alerts: int, holder: int) -> str:

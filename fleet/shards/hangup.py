@@ -9,7 +9,7 @@ import psutil
 
 from fleet.addresses import Service
 
-_WITH_SHARDS: Final = ("services.alert_worker", "services.notifier")
+_WITH_SHARDS: Final = ("services.alert_worker", "services.history_worker", "services.notifier")
 
 
 def hang_up(services: Iterable[Service]) -> None:

@@ -7,7 +7,7 @@ bucket; the copy is safe, and the target's part can be done again.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Final, TypeVar, cast
@@ -163,8 +163,12 @@ async def kept(shard: Shard, bucket: int) -> int:
     return count
 
 
-async def clear(shard: Shard) -> int:
-    """Forget all alerts that are in transit here; returns how many there were."""
+async def clear(shards: Sequence[Shard]) -> int:
+    """Forget what is in transit: with one map everywhere all of it is in use where it belongs; returns how much."""
+    return sum([await _clear(shard) for shard in shards])
+
+
+async def _clear(shard: Shard) -> int:
     async with shard.reached() as connection:
         count = await connection.fetchval("SELECT count(*) FROM bucket_transit")
         if count:

@@ -10,6 +10,7 @@ import numpy as np
 
 from fleet.bench.market import Market
 from fleet.bench.sweep import Sweep
+from fleet.workers import only
 from shared.money import Rates
 from shared.settings import RatesSettings, load
 
@@ -53,11 +54,10 @@ class Plan:
     @property
     def scale(self) -> Mapping[str, int]:
         """The processes of each service."""
-        return {
+        return only("history_worker") | {
             "price_worker": self.price_workers,
             "alert_worker": self.alert_workers,
             "notifier": self.notifiers,
-            "alerts_api": 0,
         }
 
     def market(self) -> Market:

@@ -3,12 +3,11 @@
 import io
 from collections.abc import Callable, Mapping, Sequence
 from itertools import cycle
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
-from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import StrMethodFormatter
@@ -16,31 +15,16 @@ from matplotlib.ticker import StrMethodFormatter
 from fleet.bench.cycle.growth import price_workers
 from fleet.bench.cycle.result import Result
 from fleet.bench.cycle.timeline import Column, Timeline
+from fleet.plot_style import COLOURS, STYLE
 
-# Colours that the colour-blind can tell apart: Okabe and Ito, "Color Universal Design", 2008.
-_COLOURS: Final = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8A7B52", "#F0E442", "#3B4754")
 _OTHERS: Final = "#c9ced6"
-_STYLE: Final[dict[Any, Any]] = {  # matplotlib's names
-    "font.family": "sans-serif",
-    "font.size": 10,
-    "axes.titlesize": 12,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "axes.prop_cycle": cycler(color=_COLOURS),
-    "grid.color": "#e3e6ea",
-    "legend.frameon": False,
-    "legend.fontsize": 9,
-    "svg.fonttype": "none",  # text stays text: a browser has fonts
-}
+_STYLE: Final = STYLE | {"font.size": 10, "axes.titlesize": 12, "legend.fontsize": 9}
 _SIZE: Final = (7.2, 3.6)  # inches; a page scales it
 _LEAST_SHARE: Final = 0.01  # of all: what used less is among the others
 _SERVICES: Final = (
     "price_worker",
     "alert_worker",
+    "history_worker",
     "notifier",
     "postgres",
     "rabbitmq",
@@ -109,7 +93,7 @@ def _growth(axes: Axes, results: Sequence[Result]) -> None:
     cycles = [f"{result.fares / _MILLION:g} M\n{price_workers(result)} price" for result in results]
     used = {service: np.array([_us_a_fare(result, service) for result in results]) for service in _SERVICES}
     height = np.zeros(len(results))
-    for (service, column), colour in zip(_most_first(used).items(), cycle(_COLOURS), strict=False):
+    for (service, column), colour in zip(_most_first(used).items(), cycle(COLOURS), strict=False):
         axes.bar(range(len(cycles)), column, bottom=height, label=service, color=colour, width=0.7)
         height += column
     axes.set_xticks(range(len(cycles)), cycles)
@@ -165,7 +149,7 @@ def _stack(
     step: Literal["pre"] | None = None,
 ) -> None:
     """The processes one upon the other, who uses most below; a process has one colour in all plots."""
-    colours = dict(zip(timeline.memory_mb, cycle(_COLOURS), strict=False))
+    colours = dict(zip(timeline.memory_mb, cycle(COLOURS), strict=False))
     layers = _most_first(used)
     colours_of_layers = [colours.get(name, _OTHERS) for name in layers]
     axes.stackplot(seconds, *layers.values(), labels=list(layers), colors=colours_of_layers, step=step)

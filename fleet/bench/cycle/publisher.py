@@ -87,7 +87,7 @@ async def publish(fleet: Path, plan: Plan) -> Published:
     at, sweep = addresses.read(fleet), plan.sweep()
     async with (
         open_management(at.amqp_management, virtual_host_of(at.amqp)) as management,
-        fare_publisher(at.amqp) as publisher,
+        fare_publisher(at) as publisher,
     ):
         began = time.time()
         async for start in _in_time(management, plan.fares):

@@ -1,0 +1,1 @@
+"""Draws Grafana's dashboards without Grafana: for the notes of an incident, and for the documentation."""

@@ -1,0 +1,1 @@
+"""Secrets of a fleet in containers, for development: passwords, addresses that hold them, tokens and keys."""
