@@ -1,10 +1,12 @@
 """Commands of `farelark` as processes, and what they leave running."""
 
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Final
 
 import psutil
 
@@ -13,14 +15,25 @@ from fleet.addresses import REPOSITORY
 COMMAND_SECONDS = 600.0
 # What a developer's shell may hold must not point a test's fleet at other servers.
 _NOT_INHERITED = frozenset(
-    {"RABBITMQ_URL", "RABBITMQ_MANAGEMENT_URL", "REDIS_URL", "ACCOUNTS_URL", "SHARD_URLS", "FARELARK_DATA"}
+    {
+        "RABBITMQ_URL",
+        "RABBITMQ_MANAGEMENT_URL",
+        "REDIS_URL",
+        "ACCOUNTS_URL",
+        "SHARD_URLS",
+        "OPS_TARGETS",
+        "OPS_TOKEN",
+        "FARELARK_DATA",
+    }
 )
+# Dead letters stay for the test that looks at them, unless it says otherwise.
+_NO_REDRIVE: Final = {"REDRIVE_EVERY_SECONDS": "0"}
 
 
 def environment(**settings: str) -> dict[str, str]:
     """The environment of a command, with further settings."""
     inherited = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
-    return inherited | {"PYTHONPATH": str(REPOSITORY)} | settings
+    return inherited | {"PYTHONPATH": str(REPOSITORY)} | _NO_REDRIVE | settings
 
 
 def finished(
@@ -37,6 +50,19 @@ def finished(
         timeout=COMMAND_SECONDS,
         check=False,
     )
+
+
+def result_in_passing(*arguments: str | Path, folder: Path) -> dict[str, Any]:
+    """Run a command that has a fleet of its own in an empty folder; it must succeed and leave nothing behind.
+
+    Returns:
+        Its result.
+    """
+    done = finished(*arguments, "--json", cwd=folder, settings={"TMPDIR": str(folder)})
+    assert done.returncode == 0, done.stderr
+    assert processes_below(folder) == []
+    assert list(folder.iterdir()) == [], f"{arguments[:2]} has left data behind"
+    return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
 def processes_below(folder: Path) -> list[psutil.Process]:

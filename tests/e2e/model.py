@@ -156,13 +156,18 @@ class Rates:
 
 
 class Model:
-    """The fares seen so far, how many of them were changes, and the alerts by id."""
+    """The fares seen so far, which of them were changes, batch by batch, and the alerts by id."""
 
     def __init__(self, rates: Rates) -> None:
         self.alerts: dict[str, Alert] = {}
-        self.changes = 0
+        self.changed: list[list[Priced]] = []
         self._rates = rates
         self._fares: dict[tuple[str, str], dict[str, Priced]] = {}  # by airports, then by fare
+
+    @property
+    def changes(self) -> int:
+        """How many there were."""
+        return sum(map(len, self.changed))
 
     def make(self, alerts: Mapping[str, Alert]) -> dict[str, Fare]:
         """Make alerts; returns the fare that each fires for at once, as it is already cheap enough."""
@@ -176,6 +181,7 @@ class Model:
 
     def see(self, fares: Iterable[Fare]) -> dict[str, Fare]:
         """Work in one batch; returns the fare that each alert fires for."""
+        self.changed.append([])
         falls = [fall for fare in fares if (fall := self._fall(fare))]
         told = {}
         for name, alert in self.alerts.items():
@@ -200,7 +206,8 @@ class Model:
         known = self._fares.setdefault((fare.origin, fare.destination), {})
         before, now = known.get(fare.key), Priced(self._rates.euro_cents(fare.price, fare.currency), fare)
         known[fare.key] = now
-        self.changes += before is None or before.fare.price != fare.price
+        if before is None or before.fare.price != fare.price:
+            self.changed[-1].append(now)
         return now if before is None or fare.price < before.fare.price else None
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import httpx
 from redis import Redis
 
 from fleet import addresses
-from fleet.addresses import Addresses
+from fleet.addresses import Addresses, Service
 from fleet.chain import open_chain
 from tests.e2e.commands import environment, finished
 
@@ -78,6 +79,11 @@ class RunningFleet:
         """Where everything is now: pids change when a service is started again."""
         return addresses.read(self.folder)
 
+    def process_of(self, service: str) -> Service:
+        """The one process of a service, as it runs now."""
+        (process,) = [process for process in self.addresses.processes if process.name == service]
+        return process
+
     def traveller(self, devices: int = 1) -> Traveller:
         """Register somebody."""
         return Traveller(self.client, self.addresses.api, devices)
@@ -129,11 +135,11 @@ class RunningFleet:
         return {str(row["id"]): Claim(*(row[name] for name in Claim._fields)) for row in self.alert_rows()}
 
     def clear(self) -> None:
-        """Forget fares, alerts, notifications and pushes; the chain must be at rest."""
+        """Forget fares, their history, alerts, notifications and pushes; the chain must be at rest."""
         at = self.addresses
         with Redis.from_url(at.redis) as redis:
             redis.flushdb()
-        self.on_shards("TRUNCATE alerts, arriving_alerts, departed_alerts")
+        self.on_shards("TRUNCATE alerts, arriving_alerts, departed_alerts, price_history, counted_messages")
         self.on_accounts("TRUNCATE notifications")
         Path(at.push_log).unlink(missing_ok=True)
 
@@ -179,6 +185,16 @@ def running_fleet(
             yield fleet
         finally:
             fleet.stop()
+
+
+@contextmanager
+def frozen(process: Service) -> Iterator[None]:
+    """Have a process do nothing while the block runs, though it is there."""
+    os.kill(process.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(process.pid, signal.SIGCONT)
 
 
 def _start(folder: Path, scale: Mapping[str, int], settings: Mapping[str, str]) -> subprocess.Popen[bytes]:

@@ -17,11 +17,13 @@ from aio_pika.abc import AbstractIncomingMessage
 from fleet.bench.synthetic_firings import Firing, invent, messages, settle
 from fleet.fcm_stand_in.record import Entry
 from fleet.fcm_stand_in.running import FcmStandIn, fcm_stand_in
-from shared.broker import Broker, Outgoing
+from fleet.workers import only
+from shared.broker.broker import Broker
+from shared.broker.outgoing import Outgoing
 from shared.shards import Shards
 from tests.e2e.running_fleet import RunningFleet, running_fleet
 
-ONLY_A_NOTIFIER = {"price_worker": 0, "alert_worker": 0, "alerts_api": 0}
+ONLY_A_NOTIFIER = only("notifier")
 
 
 class RunningNotifier:

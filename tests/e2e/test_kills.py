@@ -1,4 +1,4 @@
-"""A worker may be killed between any two steps: the same claims, no push lost, repeats only where they must be."""
+"""A worker may be killed between any two steps: the same claims and history, no push lost, repeats only where due."""
 
 import asyncio
 from collections import Counter
@@ -12,6 +12,7 @@ import pytest
 from fleet.chain import Chain, open_chain
 from fleet.publishing import FarePublisher, fare_publisher
 from fleet.replaying import Batch, batches, read, shift, stamp
+from tests.e2e.price_history import Key, Row, history_in
 from tests.e2e.running_fleet import RunningFleet, Traveller, running_fleet
 from tests.real_data import real_file
 
@@ -27,6 +28,8 @@ FAILPOINTS = (
     "notifier.recorded",
     "notifier.sent",
     "notifier.marked",
+    "history_worker.upserted",
+    "history_worker.committed",
 )
 # Between these two the crash leaves it open whether the push went out.
 SENT_AND_NOT_MARKED = "notifier.sent"
@@ -53,12 +56,13 @@ class Wish(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """Claim states by wish, notifications by wish and fare, and how often the gateway got each.
+    """Claim states by wish, price history, notifications by wish and fare, and how often the gateway got each.
 
     An alert that is armed again may be fired again by the same fare at the same price.
     """
 
     claims: list[tuple[Any, ...]]
+    history: dict[Key, Row]
     notifications: Counter[tuple[int, str, int]]
     times_pushed: set[int]
     reached: list[str]
@@ -69,7 +73,8 @@ class Outcome(NamedTuple):
 def fleet(server_programs: bool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningFleet]:
     """A fleet whose workers have one batch in work: a kill at a failpoint then hits nothing else."""
     assert server_programs
-    with running_fleet(tmp_path_factory.mktemp("kills") / "fleet", settings={"CONCURRENCY": "1"}) as fleet:
+    folder = tmp_path_factory.mktemp("kills") / "fleet"
+    with running_fleet(folder, {"ingest_gateway": 0}, {"CONCURRENCY": "1"}) as fleet:
         yield fleet
 
 
@@ -129,9 +134,10 @@ def test_a_kill_at_any_failpoint_changes_no_claim_and_loses_no_push(
 
     assert disturbed.reached == list(FAILPOINTS)
     killed = {service.name for service in fleet.addresses.services if service.pid != pids_before[service.name]}
-    assert killed == {"price_worker", "alert_worker", "notifier"}
+    assert killed == {"price_worker", "alert_worker", "history_worker", "notifier"}
     assert sum(claim[0] for claim in undisturbed.claims) > WISHES // 4, "too little fired to prove anything"
     assert disturbed.claims == undisturbed.claims
+    assert disturbed.history == undisturbed.history != {}
     assert disturbed.notifications == undisturbed.notifications
     assert undisturbed.times_pushed == {1}
     assert disturbed.repeated_under == {SENT_AND_NOT_MARKED}
@@ -147,14 +153,14 @@ def run(fleet: RunningFleet, days: list[Batch], wishes: list[Wish], failpoints: 
     claims = [claim_state(rows[number]) for number in range(len(wishes))]
     identities = {push["notification_id"]: identity(push, alerts) for push in fleet.pushes()}
     times = set(count_pushes(fleet).values())
-    return Outcome(claims, Counter(identities.values()), times, reached, repeated_under)
+    return Outcome(claims, history_in(fleet), Counter(identities.values()), times, reached, repeated_under)
 
 
 async def replay(fleet: RunningFleet, days: list[Batch], failpoints: list[str]) -> tuple[list[str], set[str]]:
     """Arm the next failpoint each morning; one that a day without firings did not reach stays armed alone."""
     reached: list[str] = []
     repeated_under: set[str] = set()
-    async with open_chain(fleet.addresses) as chain, fare_publisher(fleet.addresses.amqp) as publisher:
+    async with open_chain(fleet.addresses) as chain, fare_publisher(fleet.addresses) as publisher:
         for day in days:
             armed = next((point for point in failpoints if point not in reached), None)
             if armed:

@@ -14,7 +14,7 @@ import pytest
 from fleet.bench.synthetic_firings import Firing
 from fleet.fcm_stand_in.answers import invalid_argument
 from fleet.fcm_stand_in.record import Entry
-from shared.broker import Outgoing
+from shared.broker.outgoing import Outgoing
 from shared.messages.evaluations import decode as decode_evaluations
 from shared.messages.notifications import JSON, decode, encode
 from shared.topology import ALERTS_EVALUATE, NOTIFICATIONS, NOTIFICATIONS_STANDARD, Lane

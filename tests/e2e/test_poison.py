@@ -193,7 +193,7 @@ async def publish_all(fleet: RunningFleet) -> None:
     each = -(-len(POISONS) * MAX_ROWS // GOOD_FARES)
     async with (
         open_chain(fleet.addresses) as chain,
-        fare_publisher(fleet.addresses.amqp) as publisher,
+        fare_publisher(fleet.addresses) as publisher,
         raw_channel(fleet) as channel,
     ):
         for batch in generator.cycle(0, datetime.now(UTC)):

@@ -18,7 +18,7 @@ from fleet.addresses import Addresses
 from fleet.bench.synthetic_firings import Firing, invent, messages, settle
 from fleet.fcm_stand_in.record import Entry
 from fleet.fcm_stand_in.running import FcmStandIn, fcm_stand_in
-from shared.broker import Broker
+from shared.broker.broker import Broker
 from shared.shards import Shards
 from tests.e2e.running_fleet import RunningFleet, running_fleet
 from tests.e2e.running_notifier import ONLY_A_NOTIFIER, replaces

@@ -27,6 +27,8 @@ CYCLES: Final = 5
 KILLED_IN: Final = 2
 MESSAGES_A_CYCLE: Final = 20
 WISHES: Final = 300
+# Fares come past the gateway.
+SCALE: Final = {"price_worker": 2, "ingest_gateway": 0}
 COMPARED: Final = "farelark_fares_total"
 WAITED: Final = "farelark_unavailable_total"
 ROUTE: Final = "JFK-LHR"
@@ -43,11 +45,11 @@ class Outcome(NamedTuple):
 
 def test_a_master_that_is_killed_midway_changes_no_claim_and_no_push(server_programs: bool, tmp_path: Path) -> None:
     assert server_programs
-    with running_fleet(tmp_path / "undisturbed", {"price_worker": 2}) as fleet:
+    with running_fleet(tmp_path / "undisturbed", SCALE) as fleet:
         undisturbed = run(fleet, None)
     with running_cluster(tmp_path / "redis_cluster") as cluster:
         settings = {"REDIS_URL": cluster.url}
-        with running_fleet(tmp_path / "disturbed", {"price_worker": 2}, settings) as fleet:
+        with running_fleet(tmp_path / "disturbed", SCALE, settings) as fleet:
             disturbed = run(fleet, cluster)
         assert len(cluster.keys()) > 1_000
         assert not (tmp_path / "disturbed" / "redis").exists()
@@ -66,7 +68,7 @@ def run(fleet: RunningFleet, cluster: ClusterInTest | None) -> Outcome:
 
 async def _run(fleet: RunningFleet, cluster: ClusterInTest | None) -> Outcome:
     generator = Generator(7, FARES, TODAY)
-    async with open_chain(fleet.addresses) as chain, fare_publisher(fleet.addresses.amqp) as publisher:
+    async with open_chain(fleet.addresses) as chain, fare_publisher(fleet.addresses) as publisher:
         await publish(generator, 0, publisher)
         await chain.drain(120)
         alerts = await asyncio.to_thread(make_alerts, fleet, generator.lows())

@@ -1,4 +1,4 @@
-"""Real fares replayed on a running fleet push exactly what the model computes from the same rows."""
+"""Real fares replayed on a running fleet push and keep exactly what the model computes from the same rows."""
 
 import csv
 import gzip
@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.model import Fare, Model, read_days, shifted
+from tests.e2e.price_history import history_in, history_of
 from tests.e2e.rates import RATES
 from tests.e2e.running_fleet import RunningFleet
 from tests.e2e.wishes import Wishes
@@ -26,7 +27,9 @@ Pushes = defaultdict[tuple[str, str], list[tuple[int, str, str]]]
 
 
 @pytest.mark.parametrize("file", [WIZZ, GFLIGHTS])
-def test_a_replay_pushes_exactly_what_the_model_computes(fleet: RunningFleet, file: str, tmp_path: Path) -> None:
+def test_a_replay_pushes_and_keeps_exactly_what_the_model_computes(
+    fleet: RunningFleet, file: str, tmp_path: Path
+) -> None:
     """Half of the alerts are made before any fare is known, half in the middle, when some are already cheap."""
     side_by_side = SideBySide(fleet, real_file(file))
     for number, half in enumerate(halves(side_by_side.path, tmp_path)):
@@ -83,6 +86,7 @@ class SideBySide:
         assert self._changes_of_fleet() - self.changes_before == self.model.changes
         assert self._differences(self.fleet.claims(), {name: alert.claim for name, alert in alerts.items()}) == {}
         assert self._differences(self._pushes_of_fleet(), self.expected) == {}
+        assert self._differences(history_in(self.fleet), history_of(self.model.changed)) == {}
         fired = {(alert.rule, min(alert.fired, 2)) for alert in alerts.values()}
         assert fired >= {(rule, times) for rule in ("target", "drop", "new_low") for times in range(3)}
 

@@ -9,7 +9,9 @@ import httpx
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
+from fleet.addresses import Service
 from fleet.chain import open_chain
 from fleet.publishing import fare_publisher
 from fleet.replaying import Batch, batches, read, shift, stamp
@@ -30,7 +32,7 @@ def fleet_of_two(server_programs: bool, tmp_path_factory: pytest.TempPathFactory
     """A fleet with two price workers and two alert workers."""
     assert server_programs
     folder = tmp_path_factory.mktemp("scale") / "fleet"
-    with running_fleet(folder, scale={"price_worker": 2, "alert_worker": 2}) as fleet:
+    with running_fleet(folder, scale={"price_worker": 2, "alert_worker": 2, "ingest_gateway": 0}) as fleet:
         yield fleet
 
 
@@ -66,7 +68,7 @@ def claims_after(fleet: RunningFleet, published: Sequence[Batch], days: Sequence
 async def publish_routes(fleet: RunningFleet, day: Batch) -> None:
     """Publish a day as one message a route, each twice, so that workers meet over the same boards and alerts."""
     fares = stamp(day, datetime.now(UTC)).fares
-    async with open_chain(fleet.addresses) as queues, fare_publisher(fleet.addresses.amqp) as publisher:
+    async with open_chain(fleet.addresses) as queues, fare_publisher(fleet.addresses) as publisher:
         for route in by_route(fares):
             for _ in range(DELIVERIES):
                 await publisher.publish(route, cycle="scale")
@@ -81,8 +83,13 @@ def by_route(fares: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
 
 
 def idle_workers(fleet: RunningFleet) -> list[str]:
-    """The workers that have settled no message."""
-    workers = [service for service in fleet.addresses.services if service.name != "alerts_api"]
-    return [
-        worker.name for worker in workers if "farelark_messages_total{" not in httpx.get(f"{worker.ops}/metrics").text
-    ]
+    """The workers that have settled no message; gateway and API consume from no queue."""
+    workers = [service for service in fleet.addresses.services if service.name not in ("ingest_gateway", "alerts_api")]
+    return [worker.name for worker in workers if not settled(worker)]
+
+
+def settled(worker: Service) -> float:
+    """How many messages a worker has settled."""
+    families = text_string_to_metric_families(httpx.get(f"{worker.ops}/metrics").text)
+    samples = chain.from_iterable(family.samples for family in families)
+    return sum(sample.value for sample in samples if sample.name == "farelark_messages_total")

@@ -1,4 +1,4 @@
-"""Buckets move to other shards while changes flow, and are cut short on the way: no claim is lost, none made twice."""
+"""Buckets move to other shards while changes flow, and are cut short: no claim or change is lost, none counts twice."""
 
 import asyncio
 import signal
@@ -16,6 +16,7 @@ from fleet.publishing import FarePublisher, fare_publisher
 from fleet.replaying import Batch, batches, read, shift, stamp
 from tests.e2e.commands import finished
 from tests.e2e.model import Model, read_days, shifted
+from tests.e2e.price_history import history_in, history_of
 from tests.e2e.rates import RATES
 from tests.e2e.running_fleet import RunningFleet
 from tests.e2e.wishes import Wishes
@@ -51,6 +52,7 @@ def test_alerts_whose_bucket_moves_meanwhile_fire_as_if_it_had_stayed(fleet: Run
     told = Counter((push["notification_id"], push["device"]) for push in fleet.pushes())
     assert 0 < ledger["claims"] == ledger["notifications"]
     assert set(told.values()) == {1}
+    assert history_in(fleet) == history_of(model.changed)
     assert fleet.run("shards", "check") == {"faults": []}
     assert pids == {service.name: service.pid for service in fleet.addresses.services}, "a hangup ended a worker"
 
@@ -92,7 +94,7 @@ class Move:
 async def work_off(fleet: RunningFleet, day: Batch, move: Move) -> None:
     """Publish a day, one message a route, while a move is on its way or lies cut short."""
     fares = stamp(day, datetime.now(UTC)).fares
-    async with open_chain(fleet.addresses) as queues, fare_publisher(fleet.addresses.amqp) as publisher:
+    async with open_chain(fleet.addresses) as queues, fare_publisher(fleet.addresses) as publisher:
         handled = (await queues.look()).settled
         await move.begin()
         await asyncio.gather(publish(fares, publisher), finish_under_load(move, queues, handled))

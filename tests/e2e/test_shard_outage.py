@@ -2,8 +2,6 @@
 
 import asyncio
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,9 +12,6 @@ from fleet.chain import Chain, open_chain
 from fleet.generator import Generator
 from fleet.ledger import count
 from fleet.publishing import FarePublisher, fare_publisher
-from fleet.servers import postgres
-from fleet.servers.children import Children, children_in
-from fleet.servers.postgres import Postgres
 from fleet.travellers import settle_in
 from shared.alerts.available_fares import AvailableFares
 from shared.alerts.filters import Filters
@@ -25,6 +20,7 @@ from shared.fare_boards.store import BoardStore
 from shared.settings import DEFAULT_FARE_LIFETIME
 from tests.development_rates import RATES
 from tests.e2e.running_fleet import RunningFleet, running_fleet
+from tests.e2e.stoppable_shard import StoppableShard, other_databases, shard_of_its_own
 
 pytestmark = pytest.mark.timeout(600)
 FARES, ALERTS = 60_000, 1_500
@@ -32,50 +28,19 @@ OUTAGE_SECONDS = float(os.environ.get("FARELARK_OUTAGE_SECONDS", "8"))
 AWAY = 1
 
 
-class StoppableShard:
-    """A PostgreSQL of its own for one shard, which comes back where it was."""
-
-    def __init__(self, children: Children, server: Postgres) -> None:
-        self._children = children
-        self.server = server
-
-    def stop(self) -> None:
-        self._children.stop(self.server.name)
-
-    def start(self) -> None:
-        port = self.server.port
-        self.server = postgres.launch(self._children, self._children.folder / "postgres", ("shard",), port)
-        self._children.wait_ready(self.server)
-
-
-@contextmanager
-def shard_of_its_own(folder: Path) -> Iterator[StoppableShard]:
-    with children_in(folder, print) as children:
-        server = postgres.launch(children, children.folder / "postgres", ("shard",))
-        children.wait_ready(server)
-        yield StoppableShard(children, server)
-
-
-@contextmanager
-def others(folder: Path) -> Iterator[Postgres]:
-    with children_in(folder, print) as children:
-        server = postgres.launch(children, children.folder / "postgres", ("accounts", "shard0", "shard2", "shard3"))
-        children.wait_ready(server)
-        yield server
-
-
 def test_while_a_shard_is_stopped_the_others_go_on_and_it_catches_up(server_programs: bool, tmp_path: Path) -> None:
     assert server_programs
-    with others(tmp_path / "others") as near, shard_of_its_own(tmp_path / "shard") as shard:
+    elsewhere = other_databases(tmp_path / "others", "accounts", "shard0", "shard2", "shard3")
+    with elsewhere as near, shard_of_its_own(tmp_path / "shard") as shard:
         urls = [near.url("shard0"), shard.server.url("shard"), near.url("shard2"), near.url("shard3")]
         settings = {"ACCOUNTS_URL": near.url("accounts"), "SHARD_URLS": ",".join(urls)}
-        with running_fleet(tmp_path / "fleet", settings=settings) as fleet:
+        with running_fleet(tmp_path / "fleet", {"ingest_gateway": 0}, settings) as fleet:
             asyncio.run(outage(fleet, shard))
 
 
 async def outage(fleet: RunningFleet, shard: StoppableShard) -> None:
     generator = Generator(1, FARES, datetime.now(UTC).date())
-    async with open_chain(fleet.addresses) as chain, fare_publisher(fleet.addresses.amqp) as publisher:
+    async with open_chain(fleet.addresses) as chain, fare_publisher(fleet.addresses) as publisher:
         await publish(generator, 0, publisher)
         await chain.drain(120)
         await settle_in(fleet.addresses.api, generator.lows(), ALERTS, 1, lambda _: None)

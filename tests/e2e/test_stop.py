@@ -33,7 +33,7 @@ def test_workers_stopped_under_load_end_in_good_order_and_the_books_balance(flee
 
 async def stop_each_under_load(fleet: RunningFleet) -> None:
     generator = Generator(1, FARES, datetime.now(UTC).date())
-    async with open_chain(fleet.addresses) as chain, fare_publisher(fleet.addresses.amqp) as publisher:
+    async with open_chain(fleet.addresses) as chain, fare_publisher(fleet.addresses) as publisher:
         await publish(generator, 0, publisher)
         await chain.drain(120)
         await settle_in(fleet.addresses.api, generator.lows(), ALERTS, 1, lambda _: None)

@@ -1,6 +1,7 @@
 """A local fleet's life: it starts where it may, stops whole, and comes back after a crash."""
 
 import json
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ from redis import Redis as Client
 from fleet.servers import redis
 from fleet.servers.children import children_in
 from fleet.servers.redis import Redis
+from shared.broker_users import ACCESSES
 from tests.e2e.commands import finished, processes_below
 from tests.e2e.running_fleet import RunningFleet, running_fleet
 
@@ -49,6 +51,28 @@ def test_a_second_up_on_the_same_folder_is_refused_and_disturbs_nothing(fleet: R
     assert fleet.status()["processes"] == pids
 
 
+def test_every_service_comes_to_the_broker_as_its_own_user(fleet: RunningFleet) -> None:
+    """A connection is named after the process that made it."""
+    deadline = time.monotonic() + 15
+    while len(users := users_by_service(fleet)) < len(ACCESSES):  # the broker lists a connection a little later
+        assert time.monotonic() < deadline, users
+        time.sleep(0.1)
+    assert users == {access.service: {access.service} for access in ACCESSES}
+    names = [path.name for path in (fleet.folder / "rabbitmq" / "users").iterdir() if path.stat().st_mode & 0o077]
+    assert names == [], "others can read these passwords"
+
+
+def users_by_service(fleet: RunningFleet) -> dict[str, set[str]]:
+    """Who is connected to the broker, by service."""
+    connections = fleet.client.get(f"{fleet.addresses.amqp_management}/api/connections").json()
+    found: dict[str, set[str]] = {}
+    for connection in connections:
+        name = connection.get("client_properties", {}).get("connection_name", "")
+        for service in (access.service for access in ACCESSES if name.startswith(access.service)):
+            found.setdefault(service, set()).add(connection["user"])
+    return found
+
+
 def test_a_fleet_comes_back_after_kill_9_with_all_it_knew_and_none_of_its_old_processes(
     server_programs: bool, tmp_path: Path, fares: Path
 ) -> None:
@@ -84,7 +108,7 @@ def test_up_uses_a_redis_of_ones_own_and_stops_everything_but_that(
     assert processes_below(folder) == []
     assert not (folder / "fleet.json").exists()
     with Client.from_url(own_redis.url) as client:
-        assert client.keys() == [BOARD]
+        assert client.keys("fares:*") == [BOARD]
 
 
 def test_status_and_drain_say_the_same_in_json(fleet: RunningFleet) -> None:
@@ -93,7 +117,10 @@ def test_status_and_drain_say_the_same_in_json(fleet: RunningFleet) -> None:
     assert {process["name"] for process in status["processes"]} == {
         "alert_worker",
         "alerts_api",
+        "history_worker",
+        "ingest_gateway",
         "notifier",
+        "operations",
         "price_worker",
     }
     assert all(process["ready"] for process in status["processes"])
@@ -106,10 +133,12 @@ def test_without_a_fleet_a_command_says_how_to_start_one(command: list[str], tmp
     assert fares.name == "fares.csv"
     done = finished(*command, "--data", tmp_path / "none", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == (
+    assert done.stderr.startswith(
         f"farelark: no fleet runs in {tmp_path / 'none'}: "
-        "start one with `./farelark up`, or name its folder with --data\n"
+        "start one with `./farelark up`, or name its folder with --data; for one that runs elsewhere, "
     )
+    assert "RABBITMQ_URL" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,9 @@ from fractions import Fraction
 from math import floor
 from typing import NamedTuple
 
-from tests.integration.alert_world import AIRPORTS, LIFETIME, Board, Offer, Wish
+from tests.integration.alert_world import LIFETIME, Wish
 from tests.integration.board_model import Change, Fare, Rates, Row, is_ahead, to_euros
+from tests.integration.wish_model import wants
 
 UNSET = 2**63 - 1
 
@@ -223,20 +224,6 @@ class Alerts:
         return replace(alert, initial=initial, armed=armed)
 
 
-def wants(wish: Wish, board: Board, offer: Offer) -> bool:
-    return (
-        board.origin in (wish.origins or AIRPORTS["NYC"])
-        and board.destination in (wish.destinations or AIRPORTS[wish.destination])
-        and wish.departure_from <= board.departure <= wish.departure_to
-        and (wish.weekdays is None or board.departure.weekday() in wish.weekdays)
-        and _wants_return(wish, board.departure, board.back)
-        and wish.cabin in {None, offer.cabin}
-        and (wish.max_stops is None or offer.stops <= wish.max_stops)
-        and (wish.carriers is None or offer.carrier in wish.carriers)
-        and (wish.excluded_carriers is None or offer.carrier not in wish.excluded_carriers)
-    )
-
-
 def recovers(wish: Wish) -> bool:
     return wish.kind != "new_low" and wish.rearm == "recovery"
 
@@ -264,18 +251,6 @@ def _recovered(alert: Alert, price: int, best: Watched) -> Alert:
         return replace(alert, armed=alert.initial, watched=None)
     known = alert.watched is not None and alert.watched.fare == best.fare
     return alert if known else replace(alert, watched=best)
-
-
-def _wants_return(wish: Wish, departure: date, back: date | None) -> bool:
-    if not wish.round_trip or back is None:
-        return not wish.round_trip and back is None
-    nights = (back - departure).days
-    return (
-        (wish.return_from is None or wish.return_from <= back)
-        and (wish.return_to is None or back <= wish.return_to)
-        and (wish.nights_min is None or wish.nights_min <= nights)
-        and (wish.nights_max is None or nights <= wish.nights_max)
-    )
 
 
 def _learn(alert: Alert, baseline: int) -> Alert:

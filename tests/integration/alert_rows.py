@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pyarrow as pa
+import pytest
 from sqlalchemy import Row, insert, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -36,8 +37,8 @@ from shared.messages.notifications import Notice, Notification
 from shared.schema.shards import alerts
 from shared.shard_map import ShardMap
 from shared.shards import Shards
-from shared.topology import ALERTS_EVALUATE, NOTIFICATIONS
 from shared.topology import CHANGES as CHANGES_EXCHANGE
+from shared.topology import EVALUATIONS, NOTIFICATIONS
 from tests.development_rates import RATES
 from tests.integration.conftest import SHARDS
 
@@ -107,6 +108,11 @@ def fare(price: int, *, origin: str = "JFK", destination: str = "LHR", **more: o
         "source": "test",
     }
     return usual | more
+
+
+def seen(price: int, *, minutes: int, **more: str) -> Document:
+    """A fare that many minutes ago."""
+    return fare(price, observed_at=NOW - timedelta(minutes=minutes), **more)
 
 
 def change(price: int, previous: int | None, **more: object) -> Document:
@@ -231,13 +237,18 @@ class Stage:
         return [
             wanted
             for message in self.broker.published
-            if (message.exchange, message.routing_key) == ("", ALERTS_EVALUATE.name)
+            if message.exchange == EVALUATIONS.name
             for wanted in evaluations.decode(message.body, message.content_type)
         ]
 
     async def alert(self, alert_id: UUID) -> Row[Any]:
         """One alert as it now is."""
         return (await stored_alerts(self.engines))[alert_id]
+
+
+@pytest.fixture
+def stage(shard_engines: list[AsyncEngine], boards: BoardStore) -> Stage:
+    return Stage(shard_engines, boards)
 
 
 def published_changes(broker: FakeBroker) -> list[Document]:

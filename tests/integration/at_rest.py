@@ -67,7 +67,9 @@ async def _check_told(both: SideBySide) -> None:
     """Every firing that was claimed was recorded, and pushed once, or again only after a crash."""
     told = await both.fleet.told()
     found = {key_of(both.notifier.content_of(content_of(row))): (row.state, row.reason) for row in told.values()}
-    assert found == {key: (record.state, record.reason) for key, record in both.notifier.records.items()}
+    expected = {key: (record.state, record.reason) for key, record in both.notifier.records.items()}
+    differences = {key: (found.get(key), expected.get(key)) for key in found.keys() | expected.keys()}
+    assert found == expected, {key: pair for key, pair in differences.items() if pair[0] != pair[1]}
     notices = [push.told for push in both.fleet.phones.pushes if not isinstance(push.told, Digest)]
     pushed = Counter(key_of(both.notifier.content_of(notice)) for notice in notices)
     assert pushed == Counter({key: record.pushed for key, record in both.notifier.records.items() if record.pushed})

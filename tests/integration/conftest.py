@@ -13,10 +13,11 @@ from sqlalchemy import delete, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from fleet.migrations import migrate
-from shared.broker import Broker
+from shared.broker.broker import Broker
 from shared.databases import open_engine
 from shared.fare_boards.store import BoardStore
 from shared.management import open_management
+from shared.rates.in_redis import RatesInRedis
 from shared.schema.shards import rates, shard_state
 from shared.shard_map import ShardMap
 from shared.topology import WORK_QUEUES
@@ -109,6 +110,15 @@ async def boards(servers: Servers, redis: Redis) -> AsyncIterator[BoardStore]:
     await store.close()
 
 
+@pytest.fixture
+async def rates_in_redis(servers: Servers, redis: Redis) -> AsyncIterator[RatesInRedis]:
+    """The rates that price workers look at, on the emptied Redis: none yet."""
+    assert redis
+    store = RatesInRedis(servers.redis.url)
+    yield store
+    await store.close()
+
+
 @pytest.fixture(scope="session")
 def shard_urls(servers: Servers) -> list[str]:
     """The run's shards, migrated."""
@@ -116,6 +126,17 @@ def shard_urls(servers: Servers) -> list[str]:
     today = datetime.now(UTC).date()
     asyncio.run(migrate(servers.postgres.url("accounts"), urls, lambda _: None, today=today, rates=RATES))
     return urls
+
+
+@pytest.fixture
+async def accounts(servers: Servers, shard_urls: list[str]) -> AsyncIterator[AsyncEngine]:
+    """The run's accounts database, with an empty spool."""
+    assert shard_urls, "migrated with accounts"
+    engine = open_engine(servers.postgres.url("accounts"), application="tests", pool_size=6)
+    async with engine.begin() as connection:
+        await connection.execute(text("TRUNCATE spooled_batches"))
+    yield engine
+    await engine.dispose()
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from services.notifier.vetting.vetting import Vetting
 from services.price_worker.handler import FaresHandler
 from shared.alerts.available_fares import AvailableFares
 from shared.alerts.rules import CHECK_AFTER
-from shared.broker import Outgoing
+from shared.broker.outgoing import Outgoing
 from shared.consumer import Handler
 from shared.conversion import ReferenceAmounts
 from shared.deliveries import Done, Park, Retry
@@ -41,7 +41,7 @@ from shared.schema.shards import alerts as alerts_table
 from shared.schema.shards import shard_state
 from shared.shard_map import ShardMap, bucket_of
 from shared.shards import Shards
-from shared.topology import ALERTS_EVALUATE, CHANGES, FARES_INGEST
+from shared.topology import CHANGES, EVALUATIONS, FARES_INGEST
 from tests.integration.alert_world import LIFETIME, START
 from tests.integration.crashing import CrashError, Crashing
 from tests.integration.driven_messages import Handled, Message, delivery_of, messages_of
@@ -193,7 +193,10 @@ class Fleet:
         """What is recorded of notifications, by id."""
         wanted = select(notifications).where(notifications.c.user_id == self.servers.traveller)
         async with self.servers.accounts.connect() as connection:
-            return {row.id: row for row in await connection.execute(wanted)}
+            rows = list(await connection.execute(wanted))
+        told = {row.id: row for row in rows}
+        assert len(told) == len(rows), "a notification is recorded twice"
+        return told
 
     async def routes_of(self, shard: int) -> set[str]:
         """The routes that a shard holds."""
@@ -223,7 +226,7 @@ class Fleet:
                 return self._prices(broker, failpoints)
             case CHANGES.name:
                 return ChangesHandler(claims, self.shards, self.clock)
-            case ALERTS_EVALUATE.name:
+            case EVALUATIONS.name:
                 return CommandsHandler(self._evaluator(broker, failpoints), self.shards)
             case _:
                 vetting = Vetting(AlertReader(self.notifier_shards), FareReader(self.servers.boards), self.clock)

@@ -6,12 +6,12 @@ from datetime import UTC, datetime, time
 
 import pyarrow as pa
 
-from shared.broker import Outgoing
+from shared.broker.outgoing import Outgoing
 from shared.deliveries import Context, Delivery
 from shared.fakes import FakeAcknowledger, FakeBroker
 from shared.messages.batches import ARROW, encode
 from shared.messages.fares import FARES
-from shared.topology import ALERTS_EVALUATE, CHANGES, FARES_INGEST, NOTIFICATIONS
+from shared.topology import CHANGES, EVALUATIONS, FARES_INGEST, NOTIFICATIONS
 from tests.integration.alert_world import Sighting
 
 
@@ -67,8 +67,8 @@ def messages_of(broker: FakeBroker) -> list[Message]:
 
 
 def _message(outgoing: Outgoing) -> Message:
-    queue = outgoing.exchange or outgoing.routing_key
-    assert queue in {CHANGES.name, NOTIFICATIONS.name, ALERTS_EVALUATE.name}
+    queue = outgoing.exchange
+    assert queue in {CHANGES.name, NOTIFICATIONS.name, EVALUATIONS.name}
     return Message(queue, outgoing.body, outgoing.content_type)
 
 

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from shared.broker import Broker, Outgoing
+from shared.broker.broker import Broker
+from shared.broker.outgoing import Outgoing
 from shared.consumer import Consumer
 from shared.deliveries import DeadLetter, Delivery, Done, Settlement
 from shared.errors import UnavailableError

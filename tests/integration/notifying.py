@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import msgspec
+import pytest
 from sqlalchemy import Row, insert, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -20,8 +21,9 @@ from services.notifier.gateway import Gateway, Outcome, Push, Verdict
 from services.notifier.handler import NotificationHandler
 from services.notifier.releasing import Releases
 from services.notifier.telling.sending import Sender
+from services.notifier.usual_prices import UsualPrices
 from services.notifier.vetting.vetting import Vetting
-from shared.broker import Broker
+from shared.broker.broker import Broker
 from shared.databases import open_engine
 from shared.deliveries import Context, Delivery, Settlement
 from shared.failpoints import Failpoints
@@ -37,6 +39,7 @@ from shared.messages.notifications import (
     notification_id,
 )
 from shared.schema.accounts import devices, notifications, preferences, users
+from shared.shards import Shards
 from shared.topology import Lane
 from tests.development_rates import RATES
 from tests.private_servers import Servers
@@ -109,6 +112,11 @@ class NothingToWithhold(Vetting):
         return {}
 
 
+def nothing_is_usual() -> UsualPrices:
+    """No shard to ask."""
+    return UsualPrices(Shards([]), lambda: NOW)
+
+
 @dataclass
 class Notifier:
     """A notifier's parts, of which a test may exchange some."""
@@ -120,6 +128,7 @@ class Notifier:
     broker: Broker = field(default_factory=FakeBroker)
     rules: Rules = FREELY
     failpoints: Failpoints = field(default_factory=lambda: Failpoints(None))
+    usual_prices: UsualPrices = field(default_factory=nothing_is_usual)
 
     def handler(self, lane: Lane = Lane.STANDARD) -> NotificationHandler:
         """What works on a lane."""
@@ -133,7 +142,7 @@ class Notifier:
     @property
     def sender(self) -> Sender:
         """What sends."""
-        return Sender(self.accounts, self.gateway, self.clock, self.failpoints)
+        return Sender(self.accounts, self.gateway, self.usual_prices, self.clock, self.failpoints)
 
     @property
     def releases(self) -> Releases:
@@ -161,6 +170,18 @@ async def migrated_accounts(servers: Servers) -> AsyncIterator[AsyncEngine]:
     engine = open_engine(url, application="tests", pool_size=4)
     yield engine
     await engine.dispose()
+
+
+@pytest.fixture
+async def accounts(servers: Servers) -> AsyncIterator[AsyncEngine]:
+    """The same, for the tests that import it."""
+    async with migrated_accounts(servers) as engine:
+        yield engine
+
+
+def notifier(accounts: AsyncEngine, gateway: Gateway) -> NotificationHandler:
+    """With nothing but a database and a gateway."""
+    return Notifier(accounts, gateway).handler()
 
 
 async def traveller(

@@ -1,12 +1,10 @@
 """What tests of the way to FCM stand on: pushes to invented devices, and a gateway that nothing slows down."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
-
-from prometheus_client import REGISTRY
 
 from services.notifier.fcm.firebase import FirebaseGateway
 from services.notifier.gateway import Device, Push
@@ -41,18 +39,18 @@ class Pace:
 
 @asynccontextmanager
 async def open_gateway(
-    credentials: Path, endpoint: str, pace: Pace | None = None, clock: Clock | None = None, connections: int = 500
+    credentials: Path,
+    endpoint: str,
+    pace: Pace | None = None,
+    clock: Clock | None = None,
+    connections: int = 500,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> AsyncIterator[FirebaseGateway]:
     """A gateway to a stand-in while the block runs."""
     gateway = FirebaseGateway(
-        credentials, lambda: NOW, pace or Pace(), "farelark://", connections, endpoint, clock or Clock()
+        credentials, lambda: NOW, pace or Pace(), "farelark://", connections, endpoint, clock or Clock(), stopped
     )
     try:
         yield gateway
     finally:
         await gateway.close()
-
-
-def counted(metric: str, **labels: str) -> float:
-    """What a metric of this process says."""
-    return REGISTRY.get_sample_value(metric, labels) or 0

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from shared.messages.evaluations import Evaluation
 from shared.money import Rates as MoneyRates
-from shared.topology import ALERTS_EVALUATE, CHANGES, FARES_INGEST, NOTIFICATIONS
+from shared.topology import CHANGES, EVALUATIONS, FARES_INGEST, NOTIFICATIONS
 from tests.integration.alert_model import Alert, Alerts, Moves, Told, first_day
 from tests.integration.alert_world import Sighting, Wish
 from tests.integration.board_model import Boards, Change, Rates, Work
@@ -128,7 +128,7 @@ class SideBySide:
                 self._compared(message, handled, failpoint)
             case CHANGES.name:
                 self._matched(message, handled, failpoint)
-            case ALERTS_EVALUATE.name:
+            case EVALUATIONS.name:
                 self._evaluated(message, handled, failpoint)
             case _:
                 self._notified(message, handled, failpoint)
@@ -258,7 +258,7 @@ class SideBySide:
         found = [
             self.names[command.alert_id]
             for message in handled.published
-            if message.queue == ALERTS_EVALUATE.name
+            if message.queue == EVALUATIONS.name
             for command in commands_of(message)
         ]
         assert found == names

@@ -26,16 +26,14 @@ from tests.integration.alert_rows import (
     alert_row,
     fare,
     keys_of,
+    stage,
     store_alerts,
     told_of,
 )
 from tests.integration.conftest import SHARDS
 from tests.integration.crashing import CrashError, Crashing
 
-
-@pytest.fixture
-def stage(shard_engines: list[AsyncEngine], boards: BoardStore) -> Stage:
-    return Stage(shard_engines, boards)
+__all__ = ["stage"]
 
 
 async def test_commands_for_alerts_that_are_gone_or_have_left_their_route_come_to_nothing(stage: Stage) -> None:

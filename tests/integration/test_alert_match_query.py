@@ -12,10 +12,11 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.alert_worker import store
-from services.alert_worker.parts import Part, parts_by_shard
+from services.alert_worker.falls import falls_of
 from shared.airports import cities
 from shared.alerts.filters import Filters
 from shared.alerts.rules import UNSET
+from shared.changes_by_shard import Part, parts_by_shard
 from shared.conversion import ReferenceAmounts
 from shared.messages.batches import ARROW, decode
 from shared.messages.changes import CHANGES, check_amounts
@@ -93,8 +94,8 @@ class World:
 
 def part_of(changes: Sequence[Document]) -> Part:
     rows = decode(CHANGES, batch(CHANGES, *changes).body, ARROW).rows
-    columns, faults = validate(rows, datetime.now(UTC), timedelta(days=1), check_amounts)
-    assert not faults
+    columns, findings = validate(rows, datetime.now(UTC), timedelta(days=1), check_amounts)
+    assert findings.good.all()
     ((shard, part),) = parts_by_shard(columns, SHARD_MAP)
     assert shard == HOME
     return part
@@ -122,7 +123,7 @@ async def test_the_match_finds_exactly_what_filters_and_prices_let_through(
     changes = [world.change() for _ in range(300)]
     await store_alerts(shard_engines, *rows)
     part = part_of(changes)
-    falls = part.falls(ReferenceAmounts(RATES), 1.0)
+    falls = falls_of(part, ReferenceAmounts(RATES), 1.0)
 
     async with Shards(shard_engines).transaction(HOME, part.buckets) as transaction:
         found = [(alert, int(falls.position[i])) for alert, i in await store.match(transaction.driver, part, falls)]
@@ -165,7 +166,7 @@ async def test_the_match_reads_one_index_and_no_table_while_the_visibility_map_i
 
     async with Shards(shard_engines).transaction(HOME, part.buckets) as transaction:
         explaining: Any = Explaining(transaction.driver)
-        await store.match(explaining, part, part.falls(transaction.rates.amounts, transaction.reach))
+        await store.match(explaining, part, falls_of(part, transaction.rates.amounts, transaction.reach))
 
     scans = [node for node in nodes(explaining.plan) if node.get("Relation Name") == "alerts"]
     assert [(scan["Node Type"], scan["Index Name"]) for scan in scans] == [("Index Only Scan", "alerts_armed_idx")]

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.alerts.rules import CHECK_AFTER, UNSET
-from shared.broker import Broker
+from shared.broker.broker import Broker
 from shared.deliveries import Done
 from shared.fare_boards.store import BoardStore
 from shared.messages import notifications
@@ -26,6 +26,7 @@ from tests.integration.alert_rows import (
     change,
     fired_alerts,
     keys_of,
+    stage,
     store_alerts,
     stored_alerts,
     told_of,
@@ -33,10 +34,7 @@ from tests.integration.alert_rows import (
 )
 from tests.integration.conftest import Probe
 
-
-@pytest.fixture
-def stage(shard_engines: list[AsyncEngine], boards: BoardStore) -> Stage:
-    return Stage(shard_engines, boards)
+__all__ = ["stage"]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from fleet.servers.ports import free_ports
 from shared.airports import route_of
-from shared.broker import Outgoing
+from shared.broker.outgoing import Outgoing
 from shared.databases import open_engine
 from shared.deliveries import Context, Delivery, Done, Park
 from shared.errors import UnavailableError
@@ -32,16 +32,14 @@ from tests.integration.alert_rows import (
     alert_row,
     change,
     fired_alerts,
+    stage,
     store_alerts,
     told_of,
 )
 from tests.integration.conftest import SHARDS
 from tests.integration.crashing import CrashError, Crashing
 
-
-@pytest.fixture
-def stage(shard_engines: list[AsyncEngine], boards: BoardStore) -> Stage:
-    return Stage(shard_engines, boards)
+__all__ = ["stage"]
 
 
 async def test_a_claim_is_rolled_back_when_its_notification_is_not_confirmed(stage: Stage) -> None:

@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import pyarrow as pa
 import pytest
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from fleet.servers.ports import free_ports
 from shared import metrics
@@ -12,7 +11,6 @@ from shared.databases import open_engine
 from shared.deliveries import Context, Delivery, Done, Park
 from shared.errors import UnavailableError, UnreadableError
 from shared.fakes import FakeAcknowledger
-from shared.fare_boards.store import BoardStore
 from shared.messages.batches import ARROW, decode, encode
 from shared.messages.changes import CHANGES
 from tests.integration.alert_rows import (
@@ -25,15 +23,13 @@ from tests.integration.alert_rows import (
     batch,
     change,
     fired_alerts,
+    stage,
     store_alerts,
 )
 
+__all__ = ["stage"]
+
 ELSEWHERE = "PAR-ROM"
-
-
-@pytest.fixture
-def stage(shard_engines: list[AsyncEngine], boards: BoardStore) -> Stage:
-    return Stage(shard_engines, boards)
 
 
 def in_dictionaries(*documents: Document) -> Delivery:

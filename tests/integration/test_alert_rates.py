@@ -4,11 +4,9 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import insert, update
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.alerts.rules import UNSET
 from shared.deliveries import Done
-from shared.fare_boards.store import BoardStore
 from shared.money import Rates
 from shared.schema.shards import alerts, rates, shard_state
 from tests.development_rates import RATES
@@ -20,17 +18,15 @@ from tests.integration.alert_rows import (
     alert_row,
     change,
     fare,
+    stage,
     store_alerts,
     stored_alerts,
 )
 
+__all__ = ["stage"]
+
 HOME = SHARD_MAP.shard_of(ROUTE)
 TOMORROW = RATES.date + timedelta(days=1)
-
-
-@pytest.fixture
-def stage(shard_engines: list[AsyncEngine], boards: BoardStore) -> Stage:
-    return Stage(shard_engines, boards)
 
 
 async def load_rates(stage: Stage, dollar: tuple[int, int], *, reach: float = 1) -> Rates:

@@ -3,25 +3,19 @@
 from datetime import date, timedelta
 from typing import Any
 
-import pytest
 from sqlalchemy import insert, update
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.deliveries import Done
-from shared.fare_boards.store import BoardStore
 from shared.money import Rates
 from shared.schema.shards import rates, shard_state
 from tests.development_rates import RATES
-from tests.integration.alert_rows import ROUTE, SHARD_MAP, Stage, alert_row, change, store_alerts
+from tests.integration.alert_rows import ROUTE, SHARD_MAP, Stage, alert_row, change, stage, store_alerts
+
+__all__ = ["stage"]
 
 HOME = SHARD_MAP.shard_of(ROUTE)
 TARGET = 10_000  # dollars
 COMING = RATES.date + timedelta(days=1)
-
-
-@pytest.fixture
-def stage(shard_engines: list[AsyncEngine], boards: BoardStore) -> Stage:
-    return Stage(shard_engines, boards)
 
 
 async def know(stage: Stage, dollar: tuple[int, int], *, in_use: date) -> Rates:

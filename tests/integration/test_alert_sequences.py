@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from shared.money import Rates
 from shared.topology import NOTIFICATIONS
-from tests.integration.alert_world import BOARDS, DAYS, OFFERS, Sighting, Wish
+from tests.integration.alert_world import BOARDS, DAYS, LIFETIME, OFFERS, Sighting, Wish
 from tests.integration.at_rest import settle
 from tests.integration.board_model import Fare
 from tests.integration.driven_messages import Message
@@ -190,5 +190,23 @@ def test_an_alert_recovers_though_its_price_worker_is_slow_to_write_the_board(wo
         both.tick()
         await both.let_go()
         await settle(both)
+
+    world.do(sequence())
+
+
+def test_an_end_that_was_told_of_but_not_written_is_told_of_once_though_it_is_noticed_again_weeks_later(
+    world: World,
+) -> None:
+    both = world.begin()
+
+    async def sequence() -> None:
+        await both.make(WISH)
+        both.tick(WISH.departure_to + timedelta(days=2) - both.now.date())
+        await both.expire("alert_worker.expiries_confirmed")
+        await both.deliver_all()
+        both.tick(LIFETIME)
+        await both.expire()
+        await settle(both)
+        assert len(both.fleet.phones.pushes) == 1
 
     world.do(sequence())

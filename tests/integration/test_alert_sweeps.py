@@ -31,18 +31,16 @@ from tests.integration.alert_rows import (
     alert_row,
     fare,
     keys_of,
+    stage,
     store_alerts,
     stored_alerts,
     watching,
 )
 from tests.integration.crashing import CrashError, Crashing
 
+__all__ = ["stage"]
+
 HOME = SHARD_MAP.shard_of(ROUTE)
-
-
-@pytest.fixture
-def stage(shard_engines: list[AsyncEngine], boards: BoardStore) -> Stage:
-    return Stage(shard_engines, boards)
 
 
 async def test_while_changes_come_in_alerts_wait_to_be_looked_at_but_not_for_ever(stage: Stage) -> None:

@@ -12,7 +12,8 @@ import pytest
 from redis.asyncio import Redis
 
 from services.alerts_api.alerts.evaluations import Evaluations
-from shared.broker import Broker, Outgoing
+from shared.broker.broker import Broker
+from shared.broker.outgoing import Outgoing
 from shared.fare_boards.layout import (
     ABSENT,
     FORMAT,
@@ -26,7 +27,7 @@ from shared.fare_boards.layout import (
 from shared.fare_boards.store import BoardStore, Write
 from shared.messages.evaluations import JSON, Evaluation, decode
 from shared.messages.fare_key import Board, Fare, pack_board, pack_fare
-from shared.topology import ALERTS_EVALUATE
+from shared.topology import ALERTS_EVALUATE, EVALUATIONS
 from tests.integration.conftest import Probe
 from tests.integration.running_api import ApiBroker, RunningApi, Traveller, running_api, settings_over, wish
 from tests.private_servers import Servers
@@ -105,7 +106,7 @@ def best(answer: dict[str, Any]) -> tuple[str, int] | None:
 def evaluations(api: RunningApi) -> list[Evaluation]:
     """What has been asked for since the last look."""
     published, api.broker.published = api.broker.published, []
-    assert {(message.exchange, message.routing_key) for message in published} <= {("", "alerts.evaluate")}
+    assert {(message.exchange, message.routing_key) for message in published} <= {("evaluations", "")}
     return [evaluation for message in published for evaluation in decode(message.body, message.content_type)]
 
 
@@ -230,7 +231,7 @@ async def test_a_broker_that_does_not_confirm_holds_up_a_write_only_so_long(monk
 
     class SilentBroker(ApiBroker):
         async def publish(self, message: Outgoing) -> None:
-            assert message.routing_key == ALERTS_EVALUATE.name
+            assert message.exchange == EVALUATIONS.name
             publishing.set()
             await asyncio.Future()
 

@@ -21,10 +21,11 @@ from services.alerts_api.alerts.stored import StoredAlert
 from shared.airports import cities
 from shared.alerts.arrivals import finish_arrivals
 from shared.alerts.moves import Move, activate, enter, leave
+from shared.errors import MapMovedError
 from shared.failpoints import Failpoints
 from shared.schema.shards import alerts, arriving_alerts, bucket_transit
 from shared.shard_map import ShardMap, bucket_of
-from shared.shards import MapMovedError, Shards
+from shared.shards import Shards
 from tests.integration.crashing import CrashError, Crashing
 from tests.integration.shard_contents import meanwhile
 from tests.integration.stepped_shards import Work, interleaved

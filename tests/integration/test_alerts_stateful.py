@@ -54,7 +54,7 @@ FACTORS = [Fraction(1), Fraction(9, 10), Fraction(11, 10), Fraction(97, 96)]
 FAILPOINTS = {
     "fares.ingest": ["price_worker.received", "price_worker.changes_confirmed", "price_worker.boards_written"],
     "changes": ["alert_worker.matched", "alert_worker.notifications_confirmed", "alert_worker.claims_committed"],
-    "alerts.evaluate": [
+    "evaluations": [
         "alert_worker.evaluated",
         "alert_worker.notifications_confirmed",
         "alert_worker.evaluations_committed",
@@ -200,7 +200,7 @@ class AlertsMachine(RuleBasedStateMachine):
             case "sweep":
                 self.do(self.both.let_go())
                 self.both.tick(AFTER_CHECK)
-                self.do(self.both.sweep(FAILPOINTS["alerts.evaluate"][pick % 3] if heard else ""))
+                self.do(self.both.sweep(FAILPOINTS["evaluations"][pick % 3] if heard else ""))
             case "move":
                 self.step(self.both.move(ROUTES[pick % len(ROUTES)]))
             case "rates":

@@ -12,8 +12,10 @@ from pamqp.body import ContentBody
 from pamqp.commands import Basic
 from pamqp.header import ContentHeader
 
-import shared.broker
-from shared.broker import HEARTBEAT_S, Broker, Outgoing
+from shared.broker import subscription
+from shared.broker.broker import Broker
+from shared.broker.links import HEARTBEAT_S
+from shared.broker.outgoing import Outgoing
 from shared.consumer import Consumer
 from shared.deliveries import Delivery
 from shared.errors import UnavailableError
@@ -160,6 +162,15 @@ async def test_each_connection_has_a_name_and_our_heartbeat(broker: Broker, topo
     assert ours == {"tests publishing": HEARTBEAT_S, f"tests {FARES}": HEARTBEAT_S}
 
 
+async def test_a_consumer_that_has_ended_leaves_no_connection_behind(broker: Broker, topology: Servers) -> None:
+    """One that is never told of it could only be lost, and the process would not be ready any more."""
+    async with consuming(broker, Inbox()):
+        await connections(topology, 2)
+    (ours,) = await connections(topology, 1)
+    assert ours["client_properties"]["connection_name"] == "tests publishing"
+    assert broker.connected
+
+
 async def test_connections_that_an_operator_closes_are_made_anew(broker: Broker, topology: Servers) -> None:
     """What was in hand comes again; what is published goes on."""
     inbox = Inbox()
@@ -208,7 +219,7 @@ async def test_after_a_cancelled_subscription_what_is_in_hand_can_still_be_settl
 async def test_a_queue_that_is_deleted_live_ends_the_run_with_an_error(
     broker: Broker, topology: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shared.broker, "_CONSUME_ATTEMPTS", 2)
+    monkeypatch.setattr(subscription, "_CONSUME_ATTEMPTS", 2)
     run = asyncio.create_task(Consumer(broker, FARES_INGEST, Inbox(), Health()).run(asyncio.Event()))
     await connections(topology, 2)
     async with aiohttp.ClientSession(topology.rabbitmq.management_url) as session:
@@ -225,6 +236,6 @@ async def test_a_queue_that_is_deleted_live_ends_the_run_with_an_error(
 
 
 async def test_a_consumer_of_a_queue_that_is_not_there_says_so(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shared.broker, "_CONSUME_ATTEMPTS", 1)
+    monkeypatch.setattr(subscription, "_CONSUME_ATTEMPTS", 1)
     with pytest.raises(UnavailableError, match=r"cannot consume no\.such\.queue"):
         await Consumer(broker, WorkQueue("no.such.queue", 1), Inbox(), Health()).run(asyncio.Event())

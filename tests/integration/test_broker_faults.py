@@ -1,67 +1,31 @@
 """A RabbitMQ of the test's own is killed and frozen: nothing confirmed is lost, nobody hangs, all go on."""
 
 import asyncio
-import os
-import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-import shared.broker
-from fleet.servers import rabbitmq
-from fleet.servers.children import Children, children_in
-from fleet.servers.ports import free_ports
-from fleet.servers.rabbitmq import RabbitMQ
-from fleet.servers.records import load_records
-from shared.broker import Broker, Outgoing
+from shared.broker import links, publisher
+from shared.broker.broker import Broker
+from shared.broker.outgoing import Outgoing
 from shared.deliveries import Delivery
 from shared.errors import UnavailableError
-from shared.management import open_management
 from shared.topology import FARES_INGEST
 from tests.integration.inbox import Inbox, consuming, eventually_publish
+from tests.integration.killable_broker import KillableBroker, frozen, killable_broker
 
 pytestmark = pytest.mark.usefixtures("server_programs")
 
 
-class Private:
-    """A RabbitMQ that may be killed, frozen and started again where it was."""
-
-    server: RabbitMQ
-
-    def __init__(self, children: Children) -> None:
-        self.children = children
-
-    async def start(self) -> None:
-        self.server = rabbitmq.launch(self.children, self.children.folder / "rabbitmq")
-        await asyncio.to_thread(self.children.wait_ready, self.server)
-
-    def signal(self, number: signal.Signals) -> None:
-        for record in load_records(self.children.folder / "run"):
-            if record.name == "rabbitmq":
-                os.kill(record.pid, number)
-
-    def kill(self) -> None:
-        """End it without a goodbye."""
-        self.signal(signal.SIGKILL)
-        self.children.stop("rabbitmq", "epmd")
-
-
 @pytest.fixture
-async def private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Private]:
-    ports = free_ports(4)
-    monkeypatch.setattr(rabbitmq, "free_ports", lambda _: ports)
-    with children_in(tmp_path, print) as children:
-        private = Private(children)
-        await private.start()
-        async with open_management(private.server.management_url) as management:
-            await management.apply_topology()
+async def private(tmp_path: Path) -> AsyncIterator[KillableBroker]:
+    async with killable_broker(tmp_path) as private:
         yield private
-        private.signal(signal.SIGCONT)
 
 
 @pytest.fixture
-async def broker(private: Private) -> AsyncIterator[Broker]:
+async def broker(private: KillableBroker) -> AsyncIterator[Broker]:
     broker = await Broker.connect(private.server.amqp_url, "tests")
     yield broker
     await broker.close()
@@ -79,10 +43,10 @@ def fares(body: bytes) -> Outgoing:
 
 
 async def test_a_killed_broker_loses_nothing_that_it_confirmed(
-    private: Private, broker: Broker, monkeypatch: pytest.MonkeyPatch
+    private: KillableBroker, broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Publishers fail fast; consumers get what was in hand again, and then what is new."""
-    monkeypatch.setattr(shared.broker, "PUBLISH_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(publisher, "CONFIRM_TIMEOUT_S", 1.0)
     confirmed = [b"%d" % number for number in range(200)]
     await broker.publish_all(map(fares, confirmed))
     in_hand = asyncio.Queue[Delivery]()
@@ -114,30 +78,27 @@ async def test_a_killed_broker_loses_nothing_that_it_confirmed(
 
 @pytest.mark.parametrize("publish_timeout", [1.0, 30.0], ids=["by its timeout", "by the heartbeat"])
 async def test_publishing_to_a_frozen_broker_fails_and_goes_on_when_it_thaws(
-    private: Private, broker: Broker, monkeypatch: pytest.MonkeyPatch, publish_timeout: float
+    private: KillableBroker, broker: Broker, monkeypatch: pytest.MonkeyPatch, publish_timeout: float
 ) -> None:
-    monkeypatch.setattr(shared.broker, "PUBLISH_TIMEOUT_S", publish_timeout)
-    private.signal(signal.SIGSTOP)
-    async with asyncio.timeout(20):
+    monkeypatch.setattr(publisher, "CONFIRM_TIMEOUT_S", publish_timeout)
+    async with frozen(private.pid), asyncio.timeout(20):
         with pytest.raises(UnavailableError, match="rabbitmq"):
             await broker.publish(fares(b"unknown"))
         with pytest.raises(UnavailableError, match="rabbitmq"):
             await broker.publish_all([fares(b"unknown"), fares(b"unknown")])
-    private.signal(signal.SIGCONT)
-    monkeypatch.setattr(shared.broker, "PUBLISH_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(publisher, "CONFIRM_TIMEOUT_S", 1.0)
     await eventually_publish(broker, fares(b"known"))
 
 
 async def test_a_consumer_of_a_frozen_broker_notices_and_goes_on_when_it_thaws(
-    private: Private, broker: Broker
+    private: KillableBroker, broker: Broker
 ) -> None:
     inbox = Inbox()
     async with consuming(broker, inbox):
         await broker.publish(fares(b"before"))
         await inbox.see(b"before")
-        private.signal(signal.SIGSTOP)
-        await unready(broker)
-        private.signal(signal.SIGCONT)
+        async with frozen(private.pid):
+            await unready(broker)
         await eventually_publish(broker, fares(b"after"))
         await inbox.see(b"after", b"before")
 
@@ -145,4 +106,10 @@ async def test_a_consumer_of_a_frozen_broker_notices_and_goes_on_when_it_thaws(
 @pytest.fixture(autouse=True)
 def short_heartbeat(monkeypatch: pytest.MonkeyPatch) -> None:
     """A link is half-open after six seconds of silence."""
-    monkeypatch.setattr(shared.broker, "HEARTBEAT_S", 1)
+    monkeypatch.setattr(links, "HEARTBEAT_S", 1)
+
+
+@pytest.fixture(autouse=True)
+def short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A publish waits for a lost link no longer than a second."""
+    monkeypatch.setattr(publisher, "PATIENCE_S", 1.0)

@@ -6,9 +6,10 @@ from typing import Any
 import aiohttp
 import pytest
 
-from shared.broker import Broker, Outgoing
+from shared.broker.broker import Broker
+from shared.broker.outgoing import Outgoing
 from shared.errors import UnavailableError
-from shared.management import open_management
+from shared.management import Applied, open_management
 from shared.topology import (
     CHANGES,
     CHANGES_ALERTS,
@@ -44,10 +45,10 @@ async def queues_under_policies(servers: Servers) -> list[dict[str, Any]]:
             await asyncio.sleep(0.1)
 
 
-async def test_the_topology_can_be_applied_again(topology: Servers) -> None:
+async def test_the_topology_can_be_applied_again_and_then_nothing_was_missing(topology: Servers) -> None:
     async with open_management(topology.rabbitmq.management_url) as management:
         before = set(await management.depths())
-        await management.apply_topology()
+        assert await management.apply_topology() == Applied(queues=[], exchanges=[], policies=[])
         assert set(await management.depths()) == before
 
 

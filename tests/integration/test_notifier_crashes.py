@@ -1,7 +1,5 @@
 """A notifier that dies between any two steps loses nothing, and repeats no push but one in flight."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -12,19 +10,14 @@ from tests.integration.notifying import (
     SENT,
     Gatekeeper,
     Notifier,
+    accounts,
     fired,
     handle_messages,
-    migrated_accounts,
     recorded,
     traveller,
 )
-from tests.private_servers import Servers
 
-
-@pytest.fixture
-async def accounts(servers: Servers) -> AsyncIterator[AsyncEngine]:
-    async with migrated_accounts(servers) as engine:
-        yield engine
+__all__ = ["accounts"]
 
 
 @pytest.mark.parametrize("lane", Lane)

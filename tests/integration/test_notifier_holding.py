@@ -1,102 +1,25 @@
-"""What is held comes back at its hour and is decided on anew; caps and cooldowns hold among any number of notifiers."""
+"""What a traveller does not want now is held, comes back at its hour and is decided on anew."""
 
-import asyncio
-from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime, time, timedelta
-from itertools import chain
-from uuid import UUID, uuid4
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 from prometheus_client import REGISTRY
-from sqlalchemy import delete, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import insert, update
 
-from services.notifier.deciding.policy import Rules
 from services.notifier.digest import Digest
-from shared.deliveries import Done, Settlement
-from shared.errors import UnavailableError
-from shared.failpoints import Failpoints
-from shared.fakes import FakeBroker
-from shared.messages.notifications import MAX_NOTICES, Notice, Notification, decode
-from shared.schema.accounts import devices, notifications, preferences, users
-from shared.topology import NOTIFICATIONS, Lane
-from tests.integration.crashing import CrashError, Crashing
-from tests.integration.notifying import (
-    FARE,
-    NOW,
-    Clock,
-    Gatekeeper,
-    Notifier,
-    deeper,
-    delivery,
-    expired,
-    fired,
-    handle,
-    handle_messages,
-    migrated_accounts,
-    recorded,
-    row,
-    traveller,
-)
+from shared.deliveries import Done
+from shared.schema.accounts import devices
+from tests.integration.holding_world import DAILY, MORNING, QUIET, World, holding_world, ids
+from tests.integration.notifying import NOW, deeper, expired, fired, handle, recorded, row, traveller
 from tests.private_servers import Servers
-
-CAREFULLY = Rules(cooldown=timedelta(minutes=15))
-MORNING = datetime(2026, 10, 2, 7, 30, tzinfo=UTC)
-QUIET = {"quiet_from": time(22), "quiet_to": time(7)}
-DAILY = {"digest_at": time(7)}
-
-
-class World:
-    """A notifier that keeps to the rules, at an instant that tests move on."""
-
-    def __init__(self, accounts: AsyncEngine) -> None:
-        self.accounts = accounts
-        self.gateway = Gatekeeper()
-        self.clock = Clock(NOW)
-        self.broker = FakeBroker()
-        self.failpoints = Failpoints(None)
-
-    @property
-    def notifier(self) -> Notifier:
-        return Notifier(
-            self.accounts,
-            self.gateway,
-            self.clock,
-            broker=self.broker,
-            rules=CAREFULLY,
-            failpoints=self.failpoints,
-        )
-
-    async def handle(self, *notices: Notification, lane: Lane = Lane.STANDARD) -> Sequence[Settlement]:
-        return await handle(self.notifier.handler(lane), *notices)
-
-    async def released(self) -> list[tuple[str, list[UUID]]]:
-        """Release what is due; gives the lane and the notifications of each message."""
-        self.broker.published.clear()
-        await self.notifier.releases.release()
-        assert {message.exchange for message in self.broker.published} <= {NOTIFICATIONS.name}
-        return [
-            (message.routing_key, ids(*decode(message.body, message.content_type).notices))
-            for message in self.broker.published
-        ]
-
-    async def come_back(self) -> None:
-        """Let what was released last be handled in its lanes."""
-        for message in self.broker.published:
-            lane = Lane(message.routing_key)
-            assert await self.notifier.handler(lane).handle([delivery(message.body)]) == [Done()]
-
-
-def ids(*notices: Notice) -> list[UUID]:
-    return sorted(notice.id for notice in notices)
 
 
 @pytest.fixture
 async def world(servers: Servers) -> AsyncIterator[World]:
-    async with migrated_accounts(servers) as accounts:
-        async with accounts.begin() as connection:  # what other tests have left held would be released here
-            await connection.execute(delete(notifications).where(notifications.c.state == "held"))
-        yield World(accounts)
+    async with holding_world(servers) as world:
+        yield world
 
 
 async def test_what_comes_at_night_is_held_until_quiet_hours_are_over_and_then_told(world: World) -> None:
@@ -198,24 +121,6 @@ async def test_a_digest_tells_all_at_its_hour_in_one_push(world: World) -> None:
         assert (told.state, told.told_with, told.sent_at) == ("sent", second.id, world.clock.now)
 
 
-async def test_a_digest_counts_as_one_push(world: World) -> None:
-    user = await traveller(world.accounts, "phone", wishes={"digest_at": time(7), "most_per_day": 2})
-    digested = [fired(user) for _ in range(5)]
-    await world.handle(*digested)
-    world.clock.now = MORNING
-    await world.released()
-    await world.come_back()
-    async with world.accounts.begin() as connection:
-        await connection.execute(update(preferences).where(preferences.c.user_id == user).values(digest_at=None))
-    within, beyond = fired(user), fired(user)
-    await world.handle(within)
-    await world.handle(beyond)
-    assert await recorded(world.accounts, *digested, within, beyond) == [
-        *[("sent", None)] * 6,
-        ("suppressed", "daily_cap"),
-    ]
-
-
 async def test_a_late_copy_does_not_put_off_what_waits_for_its_digest(world: World) -> None:
     notice = fired(await traveller(world.accounts, "phone", wishes=DAILY))
     await world.handle(notice)
@@ -225,136 +130,3 @@ async def test_a_late_copy_does_not_put_off_what_waits_for_its_digest(world: Wor
     assert await world.handle(notice) == [Done()]
     await world.come_back()
     assert world.gateway.told == [notice.id]
-
-
-async def test_each_travellers_are_released_together_and_nobody_elses_with_them(world: World) -> None:
-    night_owl = await traveller(world.accounts, "phone", wishes=QUIET)
-    both = await traveller(world.accounts, "phone", wishes={**QUIET, **DAILY})
-    nightly, daily, ended, also_daily = fired(night_owl), fired(both), expired(both), fired(both)
-    for notice in (nightly, daily, ended, also_daily):
-        await handle(world.notifier.handler(), notice)
-        world.clock.now += timedelta(seconds=1)
-    world.clock.now = MORNING
-    assert sorted(await world.released()) == sorted(
-        [("standard", ids(nightly)), ("digest", ids(daily, also_daily)), ("standard", ids(ended))]
-    )
-
-
-async def test_what_fills_no_one_message_comes_in_several(world: World) -> None:
-    user = await traveller(world.accounts, "phone", wishes=QUIET)
-    notices = [fired(user) for _ in range(MAX_NOTICES + 1)]
-    await world.handle(*notices)
-    world.clock.now = MORNING
-    (first_lane, first), (second_lane, second) = await world.released()
-    assert (first_lane, second_lane, len(first), len(second)) == ("standard", "standard", MAX_NOTICES, 1)
-    assert sorted(first + second) == ids(*notices)
-
-
-async def test_a_crash_between_publishing_and_writing_releases_once_more_and_tells_once(world: World) -> None:
-    notice = fired(await traveller(world.accounts, "phone", wishes=QUIET))
-    await world.handle(notice)
-    world.clock.now = MORNING
-    world.failpoints = Crashing("notifier.released")
-    with pytest.raises(CrashError):
-        await world.notifier.releases.release()
-    assert await recorded(world.accounts, notice) == [("held", "quiet_hours")]
-    world.failpoints = Failpoints(None)
-    twice = [*world.broker.published]
-    assert await world.released() == [("standard", [notice.id])]
-    twice += world.broker.published
-    for message in twice:
-        assert await world.notifier.handler().handle([delivery(message.body)]) == [Done()]
-    assert world.gateway.told == [notice.id]
-
-
-async def test_what_the_broker_has_not_confirmed_stays_held(world: World) -> None:
-    notice = fired(await traveller(world.accounts, "phone", wishes=QUIET))
-    await world.handle(notice)
-    world.clock.now = MORNING
-    world.broker.there = False
-    with pytest.raises(UnavailableError, match="rabbitmq"):
-        await world.notifier.releases.release()
-    assert await recorded(world.accounts, notice) == [("held", "quiet_hours")]
-
-
-async def test_many_notifiers_release_each_notification_once(world: World) -> None:
-    notices = [fired(await traveller(world.accounts, "phone", wishes=QUIET)) for _ in range(20)]
-    await world.handle(*notices)
-    world.clock.now = MORNING
-    await asyncio.gather(*(world.notifier.releases.release() for _ in range(4)))
-    released = [decode(message.body, message.content_type).notices for message in world.broker.published]
-    assert ids(*chain(*released)) == ids(*notices)
-
-
-async def test_what_is_due_of_a_traveller_in_hand_is_left_to_the_next_round(world: World) -> None:
-    user = await traveller(world.accounts, "phone", wishes=QUIET)
-    notice = fired(user)
-    await world.handle(notice)
-    world.clock.now = MORNING
-    async with world.accounts.begin() as connection:
-        await connection.execute(select(users.c.id).where(users.c.id == user).with_for_update(key_share=True))
-        assert await world.released() == []
-    assert await world.released() == [("standard", [notice.id])]
-
-
-async def test_what_was_held_of_a_traveller_who_left_is_told_to_nobody(world: World) -> None:
-    user = await traveller(world.accounts, "phone", wishes=QUIET)
-    notice = fired(user)
-    await world.handle(notice)
-    world.clock.now = MORNING
-    await world.released()
-    async with world.accounts.begin() as connection:
-        mark = update(users).where(users.c.id == user)
-        await connection.execute(mark.values(deleting_at=NOW, email=None, password_hash=None))
-    await world.come_back()
-    assert world.gateway.told == []
-
-
-async def test_a_cap_is_not_passed_by_notifiers_at_work_side_by_side(world: World) -> None:
-    user = await traveller(world.accounts, "phone", wishes={"most_per_hour": 1})
-    notices = [fired(user) for _ in range(8)]
-    outcomes = await asyncio.gather(*(world.handle(notice) for notice in notices))
-    assert outcomes == [[Done()]] * 8
-    assert len(world.gateway.told) == 1
-    states = await recorded(world.accounts, *notices)
-    assert sorted(states) == [("sent", None), *[("suppressed", "hourly_cap")] * 7]
-
-
-async def test_what_is_being_sent_counts_against_the_cap(world: World) -> None:
-    user = await traveller(world.accounts, "phone", wishes={"most_per_hour": 1})
-    slow, late = fired(user), fired(user)
-    world.gateway.open.clear()
-    sending = asyncio.create_task(world.handle(slow))
-    await world.gateway.entered.wait()
-    assert await world.handle(late) == [Done()]
-    world.gateway.open.set()
-    assert await sending == [Done()]
-    assert await recorded(world.accounts, slow, late) == [("sent", None), ("suppressed", "hourly_cap")]
-
-
-async def test_an_hour_later_the_next_one_may_come(world: World) -> None:
-    user = await traveller(world.accounts, "phone", wishes={"most_per_hour": 1, "most_per_day": 2})
-    notices = [fired(user) for _ in range(4)]
-    for notice, minutes in zip(notices, (0, 59, 61, 122), strict=True):
-        world.clock.now = NOW + timedelta(minutes=minutes)
-        await world.handle(notice)
-    assert await recorded(world.accounts, *notices) == [
-        ("sent", None),
-        ("suppressed", "hourly_cap"),
-        ("sent", None),
-        ("suppressed", "daily_cap"),
-    ]
-
-
-async def test_one_message_may_hold_notices_of_many_travellers(world: World) -> None:
-    sleeper, capped = (
-        await traveller(world.accounts, "phone", wishes=QUIET),
-        await traveller(world.accounts, "phone", wishes={"most_per_hour": 1}),
-    )
-    asleep, told, too_many = fired(sleeper), fired(capped), fired(capped, fare=FARE)
-    assert await handle_messages(world.notifier.handler(), [told, asleep, too_many]) == [Done()]
-    assert await recorded(world.accounts, asleep, told, too_many) == [
-        ("held", "quiet_hours"),
-        ("sent", None),
-        ("suppressed", "hourly_cap"),
-    ]

@@ -17,7 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.notifier.app import serve
 from services.notifier.default_partition import watch_default_partition
 from services.notifier.settings import NotifierSettings
-from shared.broker import Broker, Outgoing
+from shared.broker.broker import Broker
+from shared.broker.outgoing import Outgoing
 from shared.health import Health
 from shared.messages.notifications import JSON, Notice, encode, encode_one
 from shared.schema.accounts import notifications
@@ -26,7 +27,7 @@ from shared.shard_map import ShardMap
 from shared.topology import NOTIFICATIONS, NOTIFICATIONS_DIGEST, Lane
 from tests.integration.conftest import SHARDS, Probe
 from tests.integration.notifying import FARE, fired, migrated_accounts, recorded, traveller
-from tests.integration.test_notifier_vetting import alert_of
+from tests.integration.vetting_world import alert_of
 from tests.private_servers import Servers
 
 # By the real clock, for the notifier goes by it.
@@ -41,12 +42,13 @@ class World:
         self.servers = servers
         self.shard_urls = shard_urls
         self.log = log
+        self.health = Health()
 
     @asynccontextmanager
     async def notifier(self, lanes: tuple[Lane, ...] = tuple(Lane)) -> AsyncIterator[None]:
         """Run a notifier; it ends by itself when it is told to stop, and with no error."""
         stopping = asyncio.Event()
-        serving = asyncio.create_task(serve(self._settings(lanes), Health(), stopping))
+        serving = asyncio.create_task(serve(self._settings(lanes), self.health, stopping))
         try:
             yield
         finally:
@@ -66,11 +68,12 @@ class World:
         """The lines of the push log once these are all there."""
         wanted = {str(notice.id) for notice in notices}
         async with asyncio.timeout(20):
-            while wanted - {line["notification_id"] for line in self._lines()}:  # noqa: ASYNC110  # nobody tells of it
+            while wanted - {line["notification_id"] for line in self.lines()}:  # noqa: ASYNC110  # nobody tells of it
                 await asyncio.sleep(0.05)
-        return self._lines()
+        return self.lines()
 
-    def _lines(self) -> list[dict[str, Any]]:
+    def lines(self) -> list[dict[str, Any]]:
+        """The lines of the push log."""
         return [json.loads(line) for line in self.log.read_text().splitlines()] if self.log.exists() else []
 
 
@@ -97,6 +100,22 @@ async def known_firing(accounts: AsyncEngine, engines: list[AsyncEngine]) -> Not
 
 async def publish(broker: Broker, lane: Lane, notice: Notice) -> None:
     await broker.publish(Outgoing(lane.value, encode([notice]), JSON, exchange=NOTIFICATIONS.name))
+
+
+async def hold(accounts: AsyncEngine, notice: Notice) -> None:
+    """Let a notice be held for a digest that is due."""
+    held = {
+        "id": notice.id,
+        "fired_on": notice.day,
+        "user_id": notice.user_id,
+        "alert_id": notice.alert_id,
+        "content": msgspec.json.decode(encode_one(notice).replace(b"\\u0000", b"")),
+        "state": "held",
+        "reason": "digest",
+        "release_at": NOW - timedelta(minutes=1),
+    }
+    async with accounts.begin() as connection:
+        await connection.execute(insert(notifications).values(held))
 
 
 async def test_one_notifier_works_on_all_lanes(
@@ -128,18 +147,7 @@ async def test_what_is_held_and_due_is_released_and_told(
 ) -> None:
     assert probe
     notice = await known_firing(accounts, shard_engines)
-    held = {
-        "id": notice.id,
-        "fired_on": notice.day,
-        "user_id": notice.user_id,
-        "alert_id": notice.alert_id,
-        "content": msgspec.json.decode(encode_one(notice).replace(b"\\u0000", b"")),
-        "state": "held",
-        "reason": "digest",
-        "release_at": NOW - timedelta(minutes=1),
-    }
-    async with accounts.begin() as connection:
-        await connection.execute(insert(notifications).values(held))
+    await hold(accounts, notice)
     async with world.notifier():
         (line,) = await world.pushed(notice)
     assert line["kind"] == "digest"

@@ -1,174 +1,32 @@
 """The notifier over real shards and boards: what no longer holds is dropped, and its alert hears of it first."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
 from datetime import date, timedelta
 from typing import Any
 
-import msgspec
-import numpy as np
 import pytest
-from redis.asyncio import Redis
-from sqlalchemy import insert, select, update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from fleet.servers.ports import free_ports
-from services.notifier.handler import NotificationHandler
-from services.notifier.vetting.alerts import AlertReader
-from services.notifier.vetting.boards import FareReader
-from services.notifier.vetting.vetting import Vetting
-from shared.broker import Broker
-from shared.databases import open_engine
-from shared.deliveries import Done, Park, Retry
-from shared.errors import UnavailableError
-from shared.failpoints import Failpoints
+from shared.broker.broker import Broker
+from shared.deliveries import Done
 from shared.fakes import FakeBroker
-from shared.fare_boards import layout
-from shared.fare_boards.store import BoardStore, Write
-from shared.messages import evaluations, fare_key
-from shared.messages.evaluations import MAX_EVALUATIONS, Evaluation, Unseen
-from shared.messages.notifications import JSON, Expiry, Fare, Notice, Notification, encode
-from shared.schema.shards import alerts, shard_state
-from shared.shard_map import ShardMap, bucket_of
-from shared.shards import Shards
+from shared.fare_boards.store import BoardStore
+from shared.messages import evaluations
+from shared.messages.evaluations import MAX_EVALUATIONS
+from shared.messages.notifications import Fare, Notification
+from shared.schema.shards import alerts
 from shared.topology import ALERTS_EVALUATE
 from tests.integration.conftest import SHARDS, Probe
-from tests.integration.crashing import CrashError, Crashing
-from tests.integration.notifying import (
-    DAY,
-    FARE,
-    NOW,
-    Gatekeeper,
-    Notifier,
-    expired,
-    fired,
-    handle,
-    handle_messages,
-    migrated_accounts,
-    recorded,
-    traveller,
-)
+from tests.integration.notifying import DAY, FARE, NOW, expired, fired, handle, migrated_accounts, recorded, traveller
+from tests.integration.vetting_world import FIRST_MAP, LATER, World, changed, undoing
 from tests.private_servers import Servers
-
-FIRST_MAP = ShardMap.even(len(SHARDS))
-LATER = FARE.observed_at + timedelta(milliseconds=1)
-LONG_AFTER_ANY_CLOCK = 2**33
-
-
-class World:
-    """A notifier with all that it stands on."""
-
-    def __init__(self, accounts: AsyncEngine, engines: Sequence[AsyncEngine], boards: BoardStore) -> None:
-        self.accounts = accounts
-        self.engines = engines
-        self.boards = boards
-        self.shards = Shards(engines)
-        self.broker: Broker = FakeBroker()
-        self.gateway = Gatekeeper()
-        self.failpoints = Failpoints(None)
-
-    @property
-    def notifier(self) -> NotificationHandler:
-        vetting = Vetting(AlertReader(self.shards), FareReader(self.boards), lambda: NOW)
-        parts = Notifier(self.accounts, self.gateway, vetting=vetting, broker=self.broker, failpoints=self.failpoints)
-        return parts.handler()
-
-    @property
-    def undone(self) -> list[Evaluation]:
-        """What alert workers were asked so far."""
-        assert isinstance(self.broker, FakeBroker)
-        assert {message.routing_key for message in self.broker.published} <= {ALERTS_EVALUATE.name}
-        messages = [evaluations.decode(message.body, message.content_type) for message in self.broker.published]
-        return [evaluation for message in messages for evaluation in message]
-
-    async def fired(self, fare: Fare = FARE, route: str = "BCN-BUD", **alert: str | int) -> Notification:
-        """A firing of an alert that is on its shard."""
-        notice = fired(await traveller(self.accounts, "phone"), fare=fare, route=route)
-        await self.keep(notice, alert=alert)
-        return notice
-
-    async def expired(self, **alert: str | int) -> Expiry:
-        """The end of an alert that is on its shard."""
-        notice = expired(await traveller(self.accounts, "phone"))
-        await self.keep(notice, alert=alert)
-        return notice
-
-    async def keep(self, *notices: Notice, on: int | None = None, alert: Mapping[str, str | int] | None = None) -> None:
-        """Put the alerts of notices where they belong, or on another shard."""
-        shard = FIRST_MAP.shard_of(notices[0].route) if on is None else on
-        async with self.engines[shard].begin() as connection:
-            await connection.execute(insert(alerts), [alert_of(notice) | dict(alert or {}) for notice in notices])
-
-    async def list_fares(self, *fares: Fare) -> None:
-        """Make a board of these fares, which differ in their carriers only."""
-        rows = np.zeros(len(fares), layout.ROW)
-        rows["fare"] = [key_of(fare) for fare in fares]
-        everywhere = np.arange(len(fares))
-        prices = np.array([fare.price for fare in fares])
-        layout.put_prices(rows, everywhere, prices, prices)
-        seen = [round(fare.observed_at.timestamp() * 1000) for fare in fares]
-        layout.put_observations(rows, everywhere, np.array(seen))
-        value = layout.next_headers([layout.ABSENT])[0] + np.sort(rows, order="fare").tobytes()
-        await self.boards.write([Write(board_of(fares[0]), layout.ABSENT, value, LONG_AFTER_ANY_CLOCK)])
-
-
-def alert_of(notice: Notice) -> dict[str, Any]:
-    return {
-        "id": notice.alert_id,
-        "user_id": notice.user_id,
-        "route": notice.route,
-        "departure_from": DAY,
-        "departure_to": DAY,
-        "rule": "target",
-        "target": 9000,
-        "currency": "EUR",
-        "armed_price": 8819,
-        "initial_price": 9000,
-    }
-
-
-def key_of(fare: Fare) -> int:
-    flight = (fare.carrier, fare.flight_number, fare.departure_time)
-    return fare_key.pack_fare(fare_key.Fare(*flight, fare.cabin, fare.stops, fare.currency))
-
-
-def board_of(fare: Fare) -> str:
-    return layout.redis_key(
-        fare_key.pack_board(fare_key.Board(fare.origin, fare.destination, fare.departure_date, fare.return_date))
-    )
-
-
-def changed(fare: Fare = FARE, **fields: object) -> Fare:
-    return msgspec.structs.replace(fare, **fields)
-
-
-def undoing(notice: Notification) -> Evaluation:
-    unseen = Unseen(
-        revision=notice.revision,
-        fire_seq=notice.fire_seq,
-        fare=notice.fare_key,
-        reference_price=notice.reference_price,
-        armed_price=notice.armed_price,
-    )
-    return Evaluation(alert_id=notice.alert_id, route=notice.route, unseen=unseen)
 
 
 @pytest.fixture
 async def world(servers: Servers, shard_engines: list[AsyncEngine], boards: BoardStore) -> AsyncIterator[World]:
     async with migrated_accounts(servers) as accounts:
         yield World(accounts, shard_engines, boards)
-
-
-@asynccontextmanager
-async def shard_away(world: World, shard: int) -> AsyncIterator[None]:
-    """Nobody answers where this shard was."""
-    (closed_port,) = free_ports(1)
-    nobody = open_engine(f"postgresql://nobody:x@127.0.0.1:{closed_port}/none", application="tests", pool_size=1)
-    engines = [nobody if number == shard else engine for number, engine in enumerate(world.engines)]
-    world.shards, before = Shards(engines), world.shards
-    yield
-    world.shards = before
-    await nobody.dispose()
 
 
 async def test_what_still_holds_is_told(world: World) -> None:
@@ -308,30 +166,6 @@ async def test_a_repeat_of_what_was_dropped_for_good_or_sent_asks_for_nothing(wo
     assert world.undone == []
 
 
-async def test_after_a_crash_between_asking_and_marking_the_alert_is_asked_for_again(world: World) -> None:
-    world.failpoints = Crashing("notifier.evaluations_confirmed")
-    notice = await world.fired(state="paused")
-    with pytest.raises(CrashError):
-        await handle(world.notifier, notice)
-    assert world.undone == [undoing(notice)]
-    assert await recorded(world.accounts, notice) == []
-    world.failpoints = Failpoints(None)
-    assert await handle(world.notifier, notice) == [Done()]
-    assert world.undone == [undoing(notice)] * 2
-    assert world.gateway.told == []
-    assert await recorded(world.accounts, notice) == [("dropped", "alert_paused")]
-
-
-async def test_nothing_is_dropped_before_its_evaluation_is_safe(world: World) -> None:
-    assert isinstance(world.broker, FakeBroker)
-    world.broker.there = False
-    paused, well = await world.fired(state="paused"), await world.fired()
-    with pytest.raises(UnavailableError, match="rabbitmq"):
-        await handle(world.notifier, paused, well)
-    assert world.gateway.told == []
-    assert await recorded(world.accounts, paused, well) == []
-
-
 async def test_the_evaluations_of_a_batch_travel_in_messages_of_bounded_length(world: World) -> None:
     user = await traveller(world.accounts)
     notices = [fired(user) for _ in range(MAX_EVALUATIONS + 1)]
@@ -350,71 +184,6 @@ async def test_the_alert_workers_queue_gets_the_evaluations(world: World, broker
     assert evaluations.decode(message.body, message.content_type) == [undoing(notice)]
 
 
-async def test_while_one_shard_is_away_only_its_notices_wait(world: World) -> None:
-    here = await world.fired()
-    there = await world.fired(route=route_off(FIRST_MAP.shard_of(here.route)))
-    async with shard_away(world, FIRST_MAP.shard_of(there.route)):
-        assert await handle(world.notifier, there, here) == [Park("shard_unavailable"), Done()]
-    assert world.gateway.told == [here.id]
-    assert await recorded(world.accounts, here, there) == [("sent", None), ("queued", "shard_unavailable")]
-    assert await handle(world.notifier, there) == [Done()]
-    assert world.gateway.told == [here.id, there.id]
-    assert await recorded(world.accounts, there) == [("sent", None)]
-
-
-async def test_while_one_shard_is_away_only_its_notices_of_a_message_go_back(world: World) -> None:
-    here, also_here = await world.fired(), await world.fired()
-    off = route_off(FIRST_MAP.shard_of(here.route))
-    there, also_there = await world.fired(route=off), await world.fired(route=off)
-    async with shard_away(world, FIRST_MAP.shard_of(off)):
-        assert await handle_messages(world.notifier, [there, here, also_there], [also_here], [there]) == [
-            Park("shard_unavailable", encode([there, also_there]), JSON),
-            Done(),
-            Park("shard_unavailable"),
-        ]
-    assert world.gateway.told == [here.id, also_here.id]
-    assert await handle_messages(world.notifier, [there, also_there]) == [Done()]
-    assert world.gateway.told == [here.id, also_here.id, there.id, also_there.id]
-    everything = await recorded(world.accounts, here, also_here, there, also_there)
-    assert everything == [("sent", None)] * 4
-
-
-async def test_a_notice_whose_bucket_has_moved_waits_and_is_then_found_where_it_went(world: World) -> None:
-    before, after = await world.fired(), fired(await traveller(world.accounts, "phone"))
-    assert await handle(world.notifier, before) == [Done()]
-    new_home = (FIRST_MAP.shard_of(after.route) + 1) % len(SHARDS)
-    await world.keep(after, on=new_home)
-    await take_into_force(world, FIRST_MAP.moved(bucket_of(after.route), new_home))
-    assert await handle(world.notifier, after) == [Park("map_moved")]
-    assert await recorded(world.accounts, after) == [("queued", "map_moved")]
-    assert await handle(world.notifier, after) == [Done()]
-    assert world.gateway.told == [before.id, after.id]
-
-
-async def test_while_redis_is_away_the_batch_waits(world: World) -> None:
-    world.boards = BoardStore("redis://127.0.0.1:1")
-    notice = await world.fired()
-    with pytest.raises(UnavailableError, match="redis"):
-        await handle(world.notifier, notice)
-    assert world.gateway.told == []
-    assert await recorded(world.accounts, notice) == []
-
-
-async def test_a_board_of_a_newer_version_fails_for_now(world: World, redis: Redis) -> None:
-    notice = await world.fired()
-    await redis.set(board_of(notice.fare), b"\xff" * 16)
-    assert await handle(world.notifier, notice) == [Retry("board_unreadable")]
-    assert world.gateway.told == []
-
-
-async def test_a_board_of_a_newer_version_holds_up_its_own_notices_only(world: World, redis: Redis) -> None:
-    newer, well = await world.fired(changed(return_date=DAY)), await world.fired()
-    await redis.set(board_of(newer.fare), b"\xff" * 16)
-    assert await handle_messages(world.notifier, [newer, well]) == [Retry("board_unreadable", encode([newer]), JSON)]
-    assert world.gateway.told == [well.id]
-    assert await recorded(world.accounts, newer, well) == [("sent", None)]
-
-
 async def test_vetting_changes_no_alert(world: World) -> None:
     notice = await world.fired(state="paused")
     await handle(world.notifier, notice)
@@ -426,16 +195,3 @@ async def test_vetting_changes_no_alert(world: World) -> None:
 async def pause(world: World, notice: Notification) -> None:
     async with world.engines[FIRST_MAP.shard_of(notice.route)].begin() as connection:
         await connection.execute(update(alerts).where(alerts.c.id == notice.alert_id).values(state="paused"))
-
-
-async def take_into_force(world: World, shard_map: ShardMap) -> None:
-    for engine in world.engines:
-        async with engine.begin() as connection:
-            await connection.execute(
-                update(shard_state).values(map_version=shard_map.version, shards=list(shard_map.shards))
-            )
-
-
-def route_off(shard: int) -> str:
-    """A route that another shard holds."""
-    return next(route for route in ("NYC-LON", "BCN-ROM", "BER-PAR", "TYO-SEL") if FIRST_MAP.shard_of(route) != shard)

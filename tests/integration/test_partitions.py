@@ -2,9 +2,9 @@
 
 import asyncio
 import json
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -15,20 +15,24 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from typer.testing import CliRunner
 
 from fleet import partition_upkeep
-from fleet.addresses import Addresses
 from fleet.commands import app
 from fleet.migrations import migrate
-from fleet.partition_upkeep import Upkeep, keep_partitions
+from fleet.partition_upkeep import Kept, Upkeep, keep_partitions
 from fleet.partitions import DAYS_AHEAD
+from fleet.partitions_ahead import days_ahead
 from fleet.schema_changes import TableLockedError
 from shared.databases import open_engine
 from shared.schema.accounts import notifications
+from shared.schema.shards import price_history
 from tests.development_rates import RATES
+from tests.integration.fleet_on_file import WITHOUT_SERVERS
 from tests.integration.fresh_databases import create_databases
+from tests.integration.past_prices import PastPrice
 from tests.private_servers import Servers
 
 TODAY = date(2026, 11, 22)
 KEPT = timedelta(days=90)
+MONTHS_KEPT = 13
 DAY = timedelta(days=1)
 
 
@@ -54,7 +58,7 @@ class Databases:
         self.shard = shard
 
     async def keep(self, today: date, *, drop: bool = False) -> Upkeep:
-        return await keep_partitions(self.accounts, [self.shard], today, KEPT, drop=drop)
+        return await keep_partitions(self.accounts, [self.shard], today, Kept(KEPT, MONTHS_KEPT), drop=drop)
 
     async def record(self, *days: date) -> None:
         rows = [
@@ -68,6 +72,17 @@ class Databases:
         async with connected(self.accounts) as connection:
             found = await connection.execute(select(notifications.c.fired_on, text("tableoid::regclass::text")))
             return {(row[0], row[1]) for row in found}
+
+    async def price(self, *departures: date) -> None:
+        async with connected(self.shard) as connection:
+            await connection.execute(
+                insert(price_history), [PastPrice(100, departure=departure).row for departure in departures]
+            )
+
+    async def priced(self) -> set[date]:
+        """The departures that the history knows of."""
+        async with connected(self.shard) as connection:
+            return set(await connection.scalars(select(price_history.c.departure_date)))
 
     async def tables(self) -> set[str]:
         async with connected(self.accounts) as connection:
@@ -86,12 +101,29 @@ async def test_room_is_made_for_the_coming_days_and_months(databases: Databases)
     done = await databases.keep(later)
     coming = [named(later + timedelta(days=ahead)) for ahead in range(DAYS_AHEAD)]
     made = {"accounts": coming, "shard0": ["price_history_202903"]}
-    assert done == Upkeep(made=made, moved=0, detached=[], dropped=[], in_default=0)
+    assert done == Upkeep(made=made, moved=0, detached=[], dropped=[], months_dropped={}, in_default=0)
     assert set(coming) <= await databases.tables()
 
 
+async def test_it_is_known_how_many_days_the_partitions_will_do(databases: Databases) -> None:
+    months = (date(2029, 3, 1) - TODAY).days
+    for days in (0, 10, DAYS_AHEAD, DAYS_AHEAD + 1):
+        ahead = await days_ahead(databases.accounts, [databases.shard], TODAY + days * DAY)
+        assert ahead == {
+            ("accounts", "notifications"): max(DAYS_AHEAD - days, 0),
+            ("shard0", "price_history"): months - days,
+        }
+
+
+async def test_a_database_that_is_away_has_no_count_of_days(databases: Databases) -> None:
+    away = "postgresql://nobody:nothing@127.0.0.1:1/nowhere"
+    assert list(await days_ahead(away, [away, databases.shard], TODAY)) == [("shard1", "price_history")]
+
+
 async def test_running_it_again_changes_nothing(databases: Databases) -> None:
-    nothing = Upkeep(made={"accounts": [], "shard0": []}, moved=0, detached=[], dropped=[], in_default=0)
+    nothing = Upkeep(
+        made={"accounts": [], "shard0": []}, moved=0, detached=[], dropped=[], months_dropped={}, in_default=0
+    )
     assert await databases.keep(TODAY) == nothing
 
 
@@ -118,6 +150,21 @@ async def test_what_was_never_taken_out_is_not_dropped_however_old(databases: Da
     done = await databases.keep(TODAY + timedelta(days=1_000), drop=True)
     assert (len(done.detached), done.dropped) == (DAYS_AHEAD, [])
     assert named(TODAY) in await databases.tables()
+
+
+async def test_a_month_of_history_is_dropped_when_its_departures_are_over_for_longer_than_it_is_kept(
+    databases: Databases,
+) -> None:
+    """The first one that there is is October 2026."""
+    still_kept, over = date(2027, 11, 30), date(2027, 12, 1)
+    await databases.price(date(2026, 10, 31), date(2026, 11, 1))
+    assert (await databases.keep(still_kept, drop=True)).months_dropped == {"shard0": []}
+    assert (await databases.keep(over)).months_dropped == {}
+    assert await databases.priced() == {date(2026, 10, 31), date(2026, 11, 1)}
+    assert (await databases.keep(over, drop=True)).months_dropped == {"shard0": ["price_history_202610"]}
+    assert await databases.priced() == {date(2026, 11, 1)}
+    again = await databases.keep(over, drop=True)
+    assert (again.months_dropped, again.made["shard0"]) == ({"shard0": []}, [])
 
 
 async def test_what_waits_in_the_default_moves_into_its_day(databases: Databases) -> None:
@@ -208,15 +255,4 @@ def test_the_command_says_what_it_did_and_warns_of_the_default(servers: Servers,
 
 def fleet_at(databases: Databases, folder: Path) -> None:
     """Write the addresses of a fleet that stands on these databases and has no process that runs."""
-    Addresses(
-        pid=os.getpid(),
-        api="",
-        amqp="",
-        amqp_management="",
-        amqp_tick_interval=1,
-        redis="",
-        accounts=databases.accounts,
-        shards=[databases.shard],
-        push_log="",
-        services=[],
-    ).write(folder)
+    replace(WITHOUT_SERVERS, accounts=databases.accounts, shards=[databases.shard]).write(folder)

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from shared.alerts.filters import Filters
 from shared.messages.codes import CABINS
 from shared.messages.fare_key import Board, Fare
-from shared.price_history import daily_lows, last_prices
+from shared.price_history.rows import last_prices, lowest_price
 from tests.integration.fares_on_sale import DAY, NOW
 from tests.integration.past_prices import PastPrice, keep
 
@@ -24,7 +24,7 @@ RETURN = DAY + timedelta(days=5)
 async def shard(shard_engines: list[AsyncEngine]) -> AsyncEngine:
     """A shard with nothing but its history."""
     async with shard_engines[0].begin() as connection:
-        await connection.execute(text("TRUNCATE price_history"))
+        await connection.execute(text("DELETE FROM price_history"))
     return shard_engines[0]
 
 
@@ -99,19 +99,17 @@ async def test_the_newest_day_tells_the_last_price_of_each_currency(shard_urls: 
     assert await read_last(shard, WANTED) == set(newest)
 
 
-async def test_a_day_s_low_is_the_best_price_of_all_that_is_wanted(shard_urls: list[str], shard: AsyncEngine) -> None:
-    """Whatever their dates, cabins and currencies, at the rates of then."""
+async def test_the_lowest_price_ever_is_the_best_of_all_that_is_wanted(
+    shard_urls: list[str], shard: AsyncEngine
+) -> None:
+    """Whatever its dates, cabin and currency, at the rates of then."""
     await put(
         shard_urls,
-        PastPrice(300, 2),
+        PastPrice(300, 200),
         PastPrice(100, 2, currency="USD", reference=290),
         PastPrice(200, 2, cabin=1),
-        PastPrice(280, 2, departure=DAY + timedelta(days=6)),
         PastPrice(10, 2, departure=DAY + timedelta(days=7)),
-        PastPrice(500, 4),
     )
     async with shard.connect() as connection:
-        rows = await connection.execute(daily_lows(replace(WANTED, cabin=0)))
-        lows = {(row.observed_on, row.low) for row in rows}
-    day = NOW.date()
-    assert lows == {(day - timedelta(days=2), 280), (day - timedelta(days=4), 500)}
+        assert (await connection.execute(lowest_price(replace(WANTED, cabin=0)))).scalar_one() == 290
+        assert (await connection.execute(lowest_price(replace(WANTED, cabin=3)))).scalar_one() is None

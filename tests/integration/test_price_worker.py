@@ -13,7 +13,7 @@ from prometheus_client import REGISTRY
 from redis.asyncio import Redis
 
 from services.price_worker.handler import FaresHandler
-from shared.broker import Broker
+from shared.broker.broker import Broker
 from shared.conversion import ReferenceAmounts
 from shared.deliveries import Context, Delivery, Done
 from shared.errors import TransientError, UnavailableError, UnreadableError

@@ -12,7 +12,6 @@ from prometheus_client import REGISTRY
 from redis.asyncio import Redis
 
 from fleet.servers.ports import free_ports
-from services.price_worker import followed_rates
 from services.price_worker.followed_rates import FollowedRates
 from services.price_worker.handler import FaresHandler
 from shared.deliveries import Context, Delivery
@@ -23,6 +22,7 @@ from shared.messages.batches import ARROW, decode, encode
 from shared.messages.changes import CHANGES
 from shared.messages.fares import FARES
 from shared.money import Rates
+from shared.periodic import Periodic, running
 from shared.rates.in_redis import KEY, MalformedRatesError, RatesInRedis
 from tests.development_rates import RATES
 from tests.private_servers import Servers
@@ -113,23 +113,20 @@ async def test_a_worker_that_runs_converts_at_the_new_snapshot_from_its_next_bat
 
 
 async def test_following_goes_on_through_what_cannot_be_used_to_the_next_good_snapshot(
-    store: RatesInRedis, redis: Redis, monkeypatch: pytest.MonkeyPatch
+    store: RatesInRedis, redis: Redis
 ) -> None:
-    monkeypatch.setattr(followed_rates, "_LOOK_EVERY_S", 0.01)
     followed = FollowedRates(RATES, store)
     assert rates_date() == midnight(RATES)
-    following = asyncio.create_task(followed.follow())
-    for unusable in (b"junk", msgspec.json.encode(replace(NEXT, reference="USD"))):
-        await redis.set(KEY, unusable)
-        await followed.refresh()
-        assert followed.rates == RATES
-    await store.write(NEXT)
-    async with asyncio.timeout(15):
-        while followed.rates != NEXT:  # noqa: ASYNC110  # nothing tells of the change but the attribute itself
-            await asyncio.sleep(0.01)
+    async with running([Periodic("follow_rates", 0.01, followed.refresh)]):
+        for unusable in (b"junk", msgspec.json.encode(replace(NEXT, reference="USD"))):
+            await redis.set(KEY, unusable)
+            await followed.refresh()
+            assert followed.rates == RATES
+        await store.write(NEXT)
+        async with asyncio.timeout(15):
+            while followed.rates != NEXT:  # noqa: ASYNC110  # nothing tells of the change but the attribute itself
+                await asyncio.sleep(0.01)
     assert rates_date() == midnight(NEXT)
-    assert not following.done()
-    following.cancel()
 
 
 async def test_a_redis_that_is_away_or_empty_leaves_the_rates_as_they_are(store: RatesInRedis, redis: Redis) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -15,10 +16,11 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 from typer.testing import CliRunner, Result
 
-from fleet.addresses import Addresses, Service
+from fleet.addresses import Service
 from fleet.commands import app
 from fleet.shards.hangup import hang_up
 from tests.e2e.commands import finished
+from tests.integration.fleet_on_file import WITHOUT_SERVERS
 from tests.integration.shard_contents import fill, map_of, of_bucket, run
 
 # By the first map of four shards on shard 2; NYC-LON is in it.
@@ -36,18 +38,8 @@ def urls(shard_urls: list[str], shard_engines: list[AsyncEngine]) -> list[str]:
 @pytest.fixture
 def data(urls: list[str], tmp_path: Path) -> Path:
     """The data folder of a fleet that stands on these shards and has no process that runs."""
-    Addresses(
-        pid=os.getpid(),
-        api="",
-        amqp="",
-        amqp_management="",
-        amqp_tick_interval=1,
-        redis="",
-        accounts="",
-        shards=urls,
-        push_log="",
-        services=[Service("alert_worker", os.getpid(), ""), Service("notifier", 2**22 + 1, "")],
-    ).write(tmp_path)
+    services = [Service("alert_worker", os.getpid(), ""), Service("notifier", 2**22 + 1, "")]
+    replace(WITHOUT_SERVERS, shards=urls, services=services).write(tmp_path)
     return tmp_path
 
 

@@ -9,9 +9,9 @@ import asyncpg
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from shared.errors import ConfigurationError, UnavailableError
+from shared.errors import ConfigurationError, MapMovedError, UnavailableError
 from shared.shard_map import ShardMap
-from shared.shards import MapMovedError, Shards, refresh_on_hangup
+from shared.shards import Shards, refresh_on_hangup
 from tests.integration.shard_contents import run
 
 # By the first map of four shards the bucket is on shard 2, the other on shard 3.

@@ -6,13 +6,14 @@ from datetime import date, timedelta
 import numpy as np
 
 from services.price_worker.comparison import Comparison, compare
+from services.price_worker.precedence import Precedence
 from services.price_worker.sightings import latest
 from shared.conversion import ReferenceAmounts
 from shared.fare_boards import layout
 from shared.messages.columns import FareColumns
 from shared.messages.fare_key import unpack_board, unpack_fare
 from shared.money import Rates
-from tests.unit.fare_model import Change, Factors, Parts, Place, Row
+from tests.unit.fare_model import RANKS, WINDOW, Change, Factors, Parts, Place, Row
 from tests.unit.fares import NOW
 
 FACTORS = (
@@ -20,6 +21,7 @@ FACTORS = (
     {"EUR": (1, 1), "USD": (7, 8), "JPY": (100, 301)},
 )
 LONG_AGO = 0
+PRECEDENCE = Precedence(RANKS, WINDOW // timedelta(milliseconds=1))
 
 
 @dataclass
@@ -27,9 +29,9 @@ class Worker:
     values: dict[int, bytes] = field(default_factory=dict)
 
     def work_in(self, fares: FareColumns, factors: Factors, stale_before: int) -> Comparison:
-        seen = latest(fares)
+        seen = latest(fares, PRECEDENCE)
         boards = layout.parse([self.values.get(int(board)) for board in seen.boards])
-        comparison = compare(seen, boards, amounts_at(factors), stale_before)
+        comparison = compare(seen, boards, amounts_at(factors), stale_before, PRECEDENCE)
         self.values |= {int(seen.boards[board]): value for board, value in comparison.values.items()}
         return comparison
 
@@ -49,10 +51,10 @@ def board_of(key: int) -> Parts:
 
 def rows_of(value: bytes) -> dict[Parts, Row]:
     rows = layout.parse([value]).rows
-    columns = (rows["fare"], layout.prices(rows), rows["reference"], layout.observations(rows))
+    columns = (rows["fare"], layout.prices(rows), rows["reference"], layout.observations(rows), layout.ranks(rows))
     return {
-        tuple(unpack_fare(fare_key)): Row(price, reference, instant(observed))
-        for fare_key, price, reference, observed in zip(*(column.tolist() for column in columns), strict=True)
+        tuple(unpack_fare(fare_key)): Row(price, reference, instant(observed), rank)
+        for fare_key, price, reference, observed, rank in zip(*(column.tolist() for column in columns), strict=True)
     }
 
 

@@ -81,8 +81,8 @@ def changes_of(*documents: Document) -> FareColumns:
 
 
 def _columns(contract: Contract, documents: tuple[Document, ...], check_further: Check) -> FareColumns:
-    columns, faults = validate(rows_of(contract, *documents), NOW, LIFETIME, check_further)
-    assert not faults
+    columns, findings = validate(rows_of(contract, *documents), NOW, LIFETIME, check_further)
+    assert findings.good.all()
     return columns
 
 

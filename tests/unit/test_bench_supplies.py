@@ -48,8 +48,8 @@ def test_changes_come_in_full_batches_of_the_contract(changes: list[pa.RecordBat
 
 def test_an_alert_worker_sets_none_of_the_changes_aside(changes: list[pa.RecordBatch]) -> None:
     for batch in changes:
-        columns, faults = validate(batch, NOW, timedelta(days=1), check_amounts)
-        assert (len(columns.board), faults) == (batch.num_rows, {})
+        columns, findings = validate(batch, NOW, timedelta(days=1), check_amounts)
+        assert (len(columns.board), findings.counts()) == (batch.num_rows, {})
 
 
 def test_changes_are_on_the_routes_of_the_market(market: Market, changes: list[pa.RecordBatch]) -> None:

@@ -11,6 +11,7 @@ from shared.fare_boards.layout import (
     ABSENT,
     FORMAT,
     HEADER_BYTES,
+    MAX_RANK,
     MAX_REFERENCE,
     ROW,
     BoardFormatError,
@@ -21,6 +22,7 @@ from shared.fare_boards.layout import (
     prices,
     put_observations,
     put_prices,
+    ranks,
     redis_key,
 )
 from shared.money import MAX_PRICE
@@ -71,17 +73,23 @@ def test_every_write_moves_the_version_and_new_boards_start_anywhere() -> None:
     assert len({next_headers([ABSENT])[0] for _ in range(20)}) == 20
 
 
-@given(st.lists(st.tuples(st.integers(0, MAX_PRICE), st.integers(0, 2**48 - 1), st.integers(0, 2**41)), min_size=1))
-def test_amounts_and_instants_are_read_back(amounts: list[tuple[int, int, int]]) -> None:
-    rows = np.zeros(len(amounts), dtype=ROW)
-    price, observed, reference = (np.array(column, dtype=np.int64) for column in zip(*amounts, strict=True))
-    everywhere = np.arange(len(amounts))
+contents = st.tuples(
+    st.integers(0, MAX_PRICE), st.integers(0, 2**44 - 1), st.integers(0, 2**41), st.integers(0, MAX_RANK)
+)
+
+
+@given(st.lists(contents, min_size=1))
+def test_amounts_instants_and_ranks_are_read_back(contents: list[tuple[int, int, int, int]]) -> None:
+    rows = np.zeros(len(contents), dtype=ROW)
+    price, observed, reference, rank = (np.array(column, dtype=np.int64) for column in zip(*contents, strict=True))
+    everywhere = np.arange(len(contents))
 
     put_prices(rows, everywhere, price, reference)
-    put_observations(rows, everywhere, observed)
+    put_observations(rows, everywhere, observed, rank)
 
     assert prices(rows).tolist() == price.tolist()
     assert observations(rows).tolist() == observed.tolist()
+    assert ranks(rows).tolist() == rank.tolist()
     assert rows["reference"].tolist() == [min(amount, MAX_REFERENCE) for amount in reference.tolist()]
 
 

@@ -21,8 +21,8 @@ def read(
     body: bytes, content_type: str, contract: Contract = FARES, check: Check = nothing_further
 ) -> tuple[FareColumns, dict[str, int]]:
     decoded = decode(contract, body, content_type)
-    columns, faults = validate(decoded.rows, NOW, LIFETIME, check)
-    return columns, dict(Counter(decoded.set_aside) + Counter(faults))
+    columns, findings = validate(decoded.rows, NOW, LIFETIME, check)
+    return columns, dict(Counter(decoded.set_aside) + Counter(findings.counts()))
 
 
 def faults_among_good_fares(body: bytes, content_type: str = JSON) -> dict[str, int]:

@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 from services.price_worker.comparison import compare
 from services.price_worker.sightings import latest
 from shared.fare_boards import layout
-from tests.unit.boards_in_memory import FACTORS, LONG_AGO, Worker, amounts_at, at, board_of, changes_of, milliseconds
+from tests.unit.boards_in_memory import (
+    FACTORS,
+    LONG_AGO,
+    PRECEDENCE,
+    Worker,
+    amounts_at,
+    at,
+    board_of,
+    changes_of,
+    milliseconds,
+)
 from tests.unit.fare_model import Factors, Model, place_of
 from tests.unit.fares import Document, columns_of, fare
 
@@ -28,6 +38,7 @@ documents = st.builds(
     ),
     price=st.sampled_from([1, 2, 3, 5, 2**32, 2**40 - 1]),
     observed_at=st.sampled_from(AGES).map(at),
+    source=st.sampled_from(["test", "better", "best"]),
 )
 batches = st.lists(documents, max_size=25)
 
@@ -101,13 +112,13 @@ def test_merging_again_after_a_conflict_is_as_if_only_those_boards_had_been_seen
     worker = Worker()
     worker.work_in(columns_of(*before), FACTORS[0], LONG_AGO)
     fares = columns_of(*batch)
-    seen = latest(fares)
+    seen = latest(fares, PRECEDENCE)
     positions = sorted(data.draw(st.sets(st.integers(0, len(seen.boards) - 1)) if len(seen.boards) else st.just(set())))
     worker.work_in(columns_of(*meanwhile), FACTORS[0], LONG_AGO)
 
     again = seen.on(positions)
     boards = layout.parse([worker.values.get(int(board)) for board in again.boards])
-    merged = compare(again, boards, amounts_at(FACTORS[0]), LONG_AGO)
+    merged = compare(again, boards, amounts_at(FACTORS[0]), LONG_AGO, PRECEDENCE)
 
     conflicting = {board_of(int(seen.boards[position])) for position in positions}
     alone = columns_of(*(document for document in batch if place_of(document)[0] in conflicting))

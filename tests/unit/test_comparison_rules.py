@@ -17,8 +17,8 @@ def history(*sightings: Document, factors: tuple[Factors, ...] = (FACTORS[0],) *
     return found
 
 
-def seen(price: int, minute: int) -> Document:
-    return fare(price=price, observed_at=at(timedelta(minutes=minute - 10)))
+def seen(price: int, minute: int, source: str = "test") -> Document:
+    return fare(price=price, observed_at=at(timedelta(minutes=minute - 10)), source=source)
 
 
 def test_a_first_sight_is_a_change_without_a_previous_price() -> None:
@@ -50,6 +50,24 @@ def test_of_two_sightings_in_one_batch_the_later_counts_and_at_one_instant_the_c
         fares = columns_of(*batch)
         changes = changes_of(fares, Worker().work_in(fares, FACTORS[0], LONG_AGO))
         assert list(changes.values()) == [Change(1050, 840, None, None)]
+
+
+def test_within_a_window_a_worse_source_does_not_overwrite_a_better_one_and_afterwards_it_does() -> None:
+    assert history(seen(1000, 1, "better"), seen(900, 2))[1:] == []
+    assert history(seen(1000, 1, "better"), seen(900, 4))[1:] == [Change(900, 720, 1000, 800)]
+
+
+def test_a_better_source_overwrites_at_once_also_what_a_worse_one_saw_a_little_later() -> None:
+    assert history(seen(1000, 2), seen(900, 2, "better"))[1:] == [Change(900, 720, 1000, 800)]
+    assert history(seen(1000, 3), seen(1100, 2, "better"))[1:] == [Change(1100, 880, 1000, 800)]
+    assert history(seen(1000, 5), seen(1100, 2, "better"))[1:] == []
+
+
+def test_in_one_batch_the_better_source_counts_too() -> None:
+    for batch in ([seen(1000, 1, "better"), seen(900, 2)], [seen(900, 2), seen(1000, 1, "better")]):
+        fares = columns_of(*batch)
+        changes = changes_of(fares, Worker().work_in(fares, FACTORS[0], LONG_AGO))
+        assert list(changes.values()) == [Change(1000, 800, None, None)]
 
 
 def test_the_previous_price_counts_at_the_higher_of_the_rates_then_and_today() -> None:

@@ -11,10 +11,9 @@ from services.alerts_api.fares.ranking import Found
 from services.alerts_api.fares.resources import Reason
 from services.alerts_api.fares.search import Query, plan_search
 from shared.alerts.filters import Filters
-from shared.errors import UnavailableError
+from shared.errors import MapMovedError, UnavailableError
 from shared.fare_boards.layout import BoardFormatError
 from shared.messages.fare_key import Board, Fare, pack_board, pack_fare
-from shared.shards import MapMovedError
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 DAY = date(2026, 12, 24)

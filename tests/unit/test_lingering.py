@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from litestar.types import ASGIApp, HTTPReceiveMessage, Message, Receive, Scope, Send
 
-from services.alerts_api.http.lingering import Lingering
+from shared.http.lingering import Lingering
 
 MEGABYTE = b" " * 1024 * 1024
 

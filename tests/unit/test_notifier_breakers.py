@@ -8,10 +8,10 @@ import pytest
 
 from services.notifier.vetting.alerts import AlertReader
 from services.notifier.vetting.boards import FareReader
-from shared.errors import ConfigurationError, UnavailableError
+from shared.errors import ConfigurationError, MapMovedError, UnavailableError
 from shared.fare_boards.layout import Boards
 from shared.fare_boards.store import BoardStore
-from shared.shards import MapMovedError, Shards, ShardTransaction
+from shared.shards import Shards, ShardTransaction
 from tests.sample_notices import EXPIRY, FARE
 
 

@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from shared.errors import TransientError, UnavailableError
+from shared import periodic
+from shared.errors import MapMovedError, TransientError, UnavailableError
 from shared.periodic import Periodic, running
-from shared.shards import MapMovedError
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,25 @@ async def test_work_that_fails_is_done_again_and_the_others_are_done_too(error: 
     async with asyncio.timeout(10), running([Periodic("failing", 0, failing), Periodic("other", 0, other)]):
         await failed_twice.wait()
         await done.wait()
+
+
+async def test_work_ends_though_a_library_below_it_loses_a_cancellation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(periodic, "_CANCEL_AGAIN_AFTER_S", 0)
+    begun, lost = asyncio.Event(), 0
+
+    async def losing() -> None:
+        nonlocal lost
+        try:
+            begun.set()
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            lost += 1
+            if lost > 1:
+                raise
+
+    async with asyncio.timeout(10), running([Periodic("losing", 0, losing)]):
+        await begun.wait()
+    assert lost > 1
 
 
 async def test_between_two_rounds_it_waits() -> None:

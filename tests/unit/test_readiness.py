@@ -55,3 +55,17 @@ async def test_a_mistake_of_ours_is_no_absence() -> None:
 
     with pytest.raises(LookupError):
         await Readiness(there, {"shard0": mistaken}, {}).look()
+
+
+async def test_whoever_only_asks_is_told_what_the_last_look_has_shown() -> None:
+    accounts = [away, there, away]
+
+    async def next_answer() -> None:
+        await accounts.pop(0)()
+
+    readiness = Readiness(next_answer, {"shard0": there}, {"redis": away})
+    shown = [readiness.holds]
+    for _ in range(3):
+        await readiness.renew()
+        shown.append(readiness.holds)
+    assert shown == [False, False, True, False]

@@ -10,7 +10,7 @@ from babel.messages import Catalog, Message
 from babel.messages.extract import extract_from_file
 from babel.messages.pofile import read_po
 
-from services.notifier.rendering import rendering
+from services.notifier.rendering import perspective, rendering
 from services.notifier.rendering.phrases import CATALOGUES, phrases_in
 
 LANGUAGES = ["de", "es", "fr"]
@@ -27,8 +27,12 @@ def messages(language: str) -> list[Message]:
 
 
 def sentences_in_the_code() -> set[str | tuple[str, ...]]:
-    extracted = extract_from_file("python", Path(rendering.__file__))
-    return {ids if isinstance(ids, str) else tuple(ids) for _, ids, _, _ in extracted}
+    extracted = [
+        ids
+        for module in (rendering, perspective)
+        for _, ids, _, _ in extract_from_file("python", Path(str(module.__file__)))
+    ]
+    return {ids if isinstance(ids, str) else tuple(ids) for ids in extracted}
 
 
 def forms(text: str | Sequence[str] | None) -> list[str]:

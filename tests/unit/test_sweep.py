@@ -32,8 +32,8 @@ def read(batches: list[pa.RecordBatch]) -> FareColumns:
     parts = []
     for batch in batches:
         rows = decode(FARES, encode(FARES, batch), ARROW).rows
-        columns, faults = validate(rows, NOW, timedelta(days=1), ReferenceAmounts(RATES).check)
-        assert faults == {}
+        columns, findings = validate(rows, NOW, timedelta(days=1), ReferenceAmounts(RATES).check)
+        assert findings.good.all()
         parts.append(columns)
     names = ("board", "fare", "price", "observed_at")
     joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}

@@ -4,7 +4,20 @@ import re
 
 import pytest
 
-from shared.topology import EXCHANGES, FARES_INGEST, LANES, NOTIFICATIONS_URGENT, RETRY_DELAYS, WORK_QUEUES, policies
+from shared.topology import (
+    ALERTS_EVALUATE,
+    CHANGES_ALERTS,
+    EXCHANGES,
+    FARES_INGEST,
+    LANES,
+    NOTIFICATIONS_STANDARD,
+    NOTIFICATIONS_URGENT,
+    RETRY_DELAYS,
+    WORK_QUEUES,
+    Bound,
+    WorkQueue,
+    policies,
+)
 
 ALL_QUEUES = [name for queue in WORK_QUEUES for name in queue.all_names]
 
@@ -87,6 +100,7 @@ def test_what_waits_comes_back_and_what_fails_for_ever_is_kept() -> None:
             assert definitions[name]["dead-letter-routing-key"] == queue.name
             assert definitions[name]["message-ttl"] == delay.milliseconds
         assert not {"dead-letter-exchange", "message-ttl"} & definitions[queue.dead].keys()
+        assert definitions[queue.dead]["delivery-limit"] == 1_000_000_000, "each look at a dead letter is a delivery"
 
 
 def test_dead_lettering_loses_nothing() -> None:
@@ -97,19 +111,49 @@ def test_dead_lettering_loses_nothing() -> None:
             assert policy.definition["dead-letter-strategy"] == "at-least-once"
 
 
+def test_every_queue_is_bounded_as_the_one_whose_messages_it_holds() -> None:
+    definitions = {policy.name: policy.definition for policy in policies()}
+    for queue in WORK_QUEUES:
+        for name in queue.all_names:
+            bound = (definitions[name]["max-length-bytes"], definitions[name]["max-length"])
+            assert bound == (queue.bound.bytes, queue.bound.messages)
+
+
+@pytest.mark.parametrize(
+    ("queue", "needed"),
+    [
+        (FARES_INGEST, Bound(2 * 4_000 * 400_000, 2 * 4_000)),  # two cycles in messages of 10,000 fares
+        (CHANGES_ALERTS, Bound(40_000_000 * 108, 4_000)),  # a cycle of fares that were never seen
+        (NOTIFICATIONS_STANDARD, Bound(24 * 200_000 * 584, 24 * 200_000 * 10 // 26)),  # a day of notices
+        (ALERTS_EVALUATE, Bound(5_000_000 * 71, 10_000)),  # every alert there is
+    ],
+    ids=lambda value: getattr(value, "name", ""),
+)
+def test_a_queue_holds_what_may_pile_up_in_it(queue: WorkQueue, needed: Bound) -> None:
+    assert queue.bound.bytes >= needed.bytes
+    assert queue.bound.messages >= needed.messages
+
+
 def test_exchanges_lead_to_work_queues() -> None:
-    bindings = {
-        exchange.name: (exchange.kind, [(key, queue.name) for key, queue in exchange.bindings])
-        for exchange in EXCHANGES
-    }
-    assert bindings == {
-        "changes": ("fanout", [("", "changes.alerts")]),
+    bindings = {exchange.name: (exchange.kind, exchange.bindings) for exchange in EXCHANGES}
+    assert {name: found for name, found in bindings.items() if not name.endswith(".redelivery")} == {
+        "live_fares": ("fanout", (("", "fares.live"),)),
+        "fares": ("fanout", (("", "fares.ingest"),)),
+        "changes": ("fanout", (("", "changes.alerts"), ("", "changes.history"))),
+        "evaluations": ("fanout", (("", "alerts.evaluate"),)),
         "notifications": (
             "direct",
-            [
+            (
                 ("urgent", "notifications.urgent"),
                 ("standard", "notifications.standard"),
                 ("digest", "notifications.digest"),
-            ],
+            ),
         ),
     }
+
+
+def test_each_work_queue_has_an_exchange_that_leads_to_all_its_other_queues() -> None:
+    bindings = {exchange.name: (exchange.kind, exchange.bindings) for exchange in EXCHANGES}
+    for queue in WORK_QUEUES:
+        others = [name for name in queue.all_names if name != queue.name]
+        assert bindings[queue.redelivery] == ("direct", tuple((name, name) for name in others))

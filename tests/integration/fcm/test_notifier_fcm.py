@@ -11,9 +11,10 @@ import pytest
 from services.notifier.fcm.firebase import FirebaseGateway
 from services.notifier.gateway import Outcome, Verdict
 from shared.errors import ConfigurationError
+from tests.counted import counted
 from tests.hand_moved_clock import Clock
 from tests.integration.fcm_stand_in import Answer, FcmStandIn
-from tests.integration.pushes import Pace, counted, push
+from tests.integration.pushes import Pace, push
 from tests.real_data import real_file
 from tests.sample_notices import FIRING, NOW
 
@@ -111,7 +112,9 @@ async def test_an_answer_decides_about_the_push_its_token_and_the_time_of_a_repe
 async def test_every_recorded_error_body_is_judged_and_only_dead_tokens_are_retired(
     stand_in: FcmStandIn, gateway: FirebaseGateway, clock: Clock
 ) -> None:
-    for case in json.loads(real_file(ERROR_BODIES).read_text()):
+    cases = json.loads(real_file(ERROR_BODIES).read_text())
+    assert cases
+    for case in cases:
         address = f"device-{uuid4()}"
         stand_in.answer(address, Answer(case["http"], case["body"]))
         assert await gateway.send([push(address)]) == [recorded(case["http"], case["body"])], case

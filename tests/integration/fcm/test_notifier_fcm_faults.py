@@ -11,8 +11,9 @@ from services.notifier.fcm import client as fcm_client
 from services.notifier.fcm.firebase import FirebaseGateway
 from services.notifier.gateway import Outcome, Verdict
 from shared.errors import UnavailableError
+from tests.counted import counted
 from tests.integration.fcm_stand_in import Answer, FcmStandIn
-from tests.integration.pushes import Pace, counted, open_gateway, push
+from tests.integration.pushes import Pace, open_gateway, push
 from tests.integration.raw_server import ACCEPTED, raw_server
 
 SENT = Outcome(Verdict.SENT)

@@ -8,9 +8,10 @@ import pytest
 from services.notifier.fcm.firebase import FirebaseGateway
 from services.notifier.gateway import Outcome, Verdict
 from shared.errors import UnavailableError
+from tests.counted import counted
 from tests.hand_moved_clock import Clock
 from tests.integration.fcm_stand_in import Answer, FcmStandIn
-from tests.integration.pushes import Pace, counted, open_gateway, push
+from tests.integration.pushes import Pace, open_gateway, push
 from tests.integration.raw_server import raw_server
 
 SENT = Outcome(Verdict.SENT)

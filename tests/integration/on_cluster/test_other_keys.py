@@ -13,6 +13,7 @@ from services.alerts_api.http import rate_limits
 from services.alerts_api.http.rate_limits import RateLimits
 from services.notifier.fcm.schedule import KEY as SCHEDULE_KEY
 from services.notifier.fcm.schedule import PushSchedule
+from shared.cycles import CycleBook, Stage
 from shared.errors import UnavailableError
 from shared.rates.in_redis import KEY as RATES_KEY
 from shared.rates.in_redis import MalformedRatesError, RatesInRedis
@@ -34,6 +35,17 @@ async def test_rates_are_read_as_they_were_written_and_anything_else_is_malforme
     with pytest.raises(MalformedRatesError):
         await store.read()
     await store.close()
+
+
+async def test_cycles_are_counted_in_whatever_slots_they_are(cluster: ClusterInTest) -> None:
+    book = CycleBook(cluster.url)
+    for number in range(8):
+        await book.add(f"cycle-{number}", {Stage.COMPARED: number + 1})
+    await book.add("cycle-7", {Stage.COMPARED: 1, Stage.CHANGED: 2})
+    cycle = await book.newest()
+    await book.close()
+    assert cycle
+    assert (cycle.id, cycle.counts) == ("cycle-7", {Stage.COMPARED: 9, Stage.CHANGED: 2})
 
 
 async def test_rates_are_found_at_every_step_of_their_slot_to_another_master(cluster: ClusterInTest) -> None:

@@ -5,10 +5,10 @@ from datetime import UTC, date, datetime, time
 import pyarrow as pa
 import pytest
 
-from fleet.replaying import fields
-from fleet.replaying.carriers import NAMES, carrier
-from fleet.replaying.files import TEXTS
-from fleet.replaying.mapping import MappedFile, fares_of
+from shared.fare_texts import fields
+from shared.fare_texts.carriers import NAMES, carrier
+from shared.fare_texts.columns import TEXTS
+from shared.fare_texts.mapping import MappedTexts, fares_of
 
 GOOD = {
     "origin": "BCN",
@@ -25,7 +25,7 @@ GOOD = {
 }
 
 
-def mapped(**texts: str | None) -> MappedFile:
+def mapped(**texts: str | None) -> MappedTexts:
     """One good row with these texts in place of its own."""
     return fares_of(pa.Table.from_pylist([GOOD | texts], schema=TEXTS), source="test")
 
