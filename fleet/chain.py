@@ -35,10 +35,7 @@ class NotDrainedError(FarelarkError):
     """The chain still had work when the time was up."""
 
     def __init__(self, look: "Look") -> None:
-        left = [f"{name} {depth.ready}+{depth.in_hand}" for name, depth in _busy(look.depths).items()]
-        if look.metrics.get(_SPOOLED):
-            left.append("fares in the gateways' spool")
-        super().__init__(f"not drained in time; ready+in hand: {', '.join(left) or 'messages still move'}")
+        super().__init__(f"not drained in time; ready+in hand: {look.left or 'messages still move'}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +49,14 @@ class Look:
     def busy(self) -> bool:
         """Whether a queue or the gateways' spool holds something, or a worker has it in hand, by anybody's word."""
         return bool(_busy(self.depths) or self.metrics.get(_IN_HAND) or self.metrics.get(_SPOOLED))
+
+    @property
+    def left(self) -> str:
+        """Where work is left, such as `fares.ingest 3+4`: so many messages ready, and so many in hand."""
+        left = [f"{name} {depth.ready}+{depth.in_hand}" for name, depth in _busy(self.depths).items()]
+        if self.metrics.get(_SPOOLED):
+            left.append("fares in the gateways' spool")
+        return ", ".join(left)
 
     @property
     def settled(self) -> float:

@@ -23,6 +23,7 @@ import psutil
 
 from fleet.addresses import Addresses
 from fleet.bench.market import Market
+from fleet.bench.patience import PATIENCE_S, Patience, StuckError
 from fleet.bench.peak_memory import peak_mb
 from fleet.bench.rehearsal import perform, rehearse
 from fleet.bench.synthetic_alerts import Alerts, fill
@@ -43,7 +44,6 @@ _ALERTS_A_ROUTE: Final = 2_000
 _WARM_UP_SHARE: Final = 0.25  # of the changes that count
 _ALERTS_SEED, _CALMING_SEED, _FIRST_SEED, _WHOLE_SEED, _LAST_SEED = range(5)
 _MEASURED: Final = 100  # apart from the seed of what goes before
-_DRAIN_TIMEOUT_S: Final = 1_800.0
 _LOOK_EVERY_S: Final = 0.05
 _MATCHED: Final = "farelark_changes_matched_total"
 _CLAIMED: Final = "farelark_claims_total"
@@ -113,6 +113,7 @@ async def measure(addresses: Addresses, plan: Plan, say: Say, filled: Callable[[
         filled: is told how many alerts were made since it was last told.
 
     Raises:
+        ExceptionGroup: of StuckError, where the workers have matched nothing for a minute, or of UnavailableError.
         UnavailableError: a server was lost on the way.
         ConfigurationError: a shard has alerts.
     """
@@ -191,9 +192,8 @@ async def _measure(addresses: Addresses, supply: Supply, changes: int) -> Run:
     broker = await Broker.connect(addresses.amqp, "bench")
     async with open_chain(addresses) as chain, asyncio.TaskGroup() as publishing:
         publishing.create_task(_publish(broker, bodies))
-        async with asyncio.timeout(_DRAIN_TIMEOUT_S):
-            begun, _ = await _looks_around(chain, warm_up)
-            _, ended = await _looks_around(chain, warm_up + changes)
+        begun, _ = await looks_around(chain, warm_up)
+        _, ended = await looks_around(chain, warm_up + changes)
     await broker.close()
     return ended - begun
 
@@ -206,13 +206,26 @@ async def _publish(broker: Broker, bodies: Iterable[bytes]) -> None:
     await broker.publish_all(Outgoing("", body, ARROW, exchange=CHANGES_EXCHANGE.name) for body in bodies)
 
 
-async def _looks_around(chain: Chain, changes: int) -> tuple[Run, Run]:
+async def looks_around(chain: Chain, changes: int) -> tuple[Run, Run]:
     """What the workers had done by the last look before, and the first after, they had matched so many in all."""
     before = after = await _look(chain)
+    patience = Patience()
     while after.changes < changes:
         await asyncio.sleep(_LOOK_EVERY_S)
-        before, after = after, await _look(chain)
+        look = await _look(chain)
+        if look.changes >= after.changes:  # a worker that does not answer in time counts nothing in this look
+            before, after = after, look
+        if patience.ends(after.changes, time.monotonic()):
+            raise await _stuck(chain, after.changes, changes)
     return before, after
+
+
+async def _stuck(chain: Chain, matched: int, changes: int) -> StuckError:
+    left = (await chain.look()).left or "nothing"
+    return StuckError(
+        f"the alert workers have matched {matched:,} of {changes:,} changes, and no more for {PATIENCE_S:g} s:"
+        f" see their logs; ready+in hand: {left}"
+    )
 
 
 async def _look(chain: Chain) -> Run:

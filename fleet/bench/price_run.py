@@ -8,13 +8,12 @@ from typing import Final
 
 from fleet.addresses import Addresses
 from fleet.bench.bodies import Bodies
+from fleet.bench.patience import PATIENCE_S, Patience, StuckError
 from fleet.bench.processes import Processes, Usage
 from fleet.chain import Chain, open_chain
 from fleet.publishing import fare_publisher
-from shared.errors import FarelarkError
 from shared.messages.batches import MAX_ROWS
 
-_PATIENCE_S: Final = 60.0
 _LOOK_EVERY_S: Final = 0.4
 _MOST_AHEAD: Final = 128 * MAX_ROWS  # fares in the queue: so many that it never runs dry, and no more
 _COMPARED: Final = "farelark_fares_total"
@@ -40,10 +39,6 @@ class Run:
     seconds: float
     changes: int
     cpu: CpuPerFare
-
-
-class StuckError(FarelarkError):
-    """The workers compare nothing any more."""
 
 
 async def run(addresses: Addresses, processes: Processes, bodies: Bodies, fares: int, done: Done) -> Run:
@@ -72,7 +67,6 @@ class _Queue:
     def __init__(self, chain: Chain, done: Done) -> None:
         self._chain, self._done = chain, done
         self._compared = 0
-        self._moved_at = time.monotonic()
 
     async def until(self, compared: int) -> None:
         """Return once so many fares are compared.
@@ -80,15 +74,14 @@ class _Queue:
         Raises:
             StuckError: they have not come any further for a minute.
         """
+        patience = Patience()
         while self._compared < compared:
             now_compared = int((await self._chain.metrics()).get(_COMPARED, 0))
-            if now_compared > self._compared:
+            if now_compared > self._compared:  # a worker that does not answer in time counts nothing in this look
                 self._done(now_compared - self._compared)
-                self._compared, self._moved_at = now_compared, time.monotonic()
-            elif time.monotonic() - self._moved_at > _PATIENCE_S:
-                raise StuckError(
-                    f"the price workers have compared nothing for {_PATIENCE_S:g} s: their logs may say why"
-                )
+                self._compared = now_compared
+            if patience.ends(self._compared, time.monotonic()):
+                raise StuckError(f"the price workers have compared nothing for {PATIENCE_S:g} s: see their logs")
             if self._compared < compared:
                 await asyncio.sleep(_LOOK_EVERY_S)
 

@@ -11,6 +11,7 @@ import asyncpg
 import psutil
 
 from fleet.addresses import Addresses
+from fleet.bench.patience import PATIENCE_S, Patience, StuckError
 from fleet.bench.push_sending import Run
 from fleet.bench.synthetic_firings import Firing, invent, messages, settle
 from fleet.chain import Chain, open_chain
@@ -19,7 +20,6 @@ from shared.errors import FarelarkError
 from shared.shard_map import ShardMap
 from shared.shards import Shards
 
-_PATIENCE_S: Final = 60.0
 _LOOK_EVERY_S: Final = 0.1
 _CONCLUDED: Final = "farelark_notifications_total"
 
@@ -43,6 +43,7 @@ class WholeNotifier:
 
         Raises:
             UnsentError: some were not.
+            StuckError: it has sent nothing for a minute.
         """
         firings = await self._settle(warm_up + count)
         start = await self._look()
@@ -60,14 +61,12 @@ class WholeNotifier:
 
     async def _looks_around(self, first: Run, pushes: int) -> tuple[Run, Run]:
         """What it had done by the last look before, and the first after, it had sent so many in all."""
-        before = after = moved = first
+        before, after, patience = first, first, Patience()
         while after.pushes < pushes:
             await asyncio.sleep(_LOOK_EVERY_S)
             before, after = after, await self._look()
-            if after.pushes > moved.pushes:
-                moved = after
-            elif after.seconds - moved.seconds > _PATIENCE_S:
-                raise UnsentError(f"the notifier has sent nothing for {_PATIENCE_S:g} s: its log may say why")
+            if patience.ends(after.pushes, after.seconds):
+                raise StuckError(f"the notifier has sent nothing for {PATIENCE_S:g} s: see its log")
         return before, after
 
     async def _look(self) -> Run:

@@ -1,6 +1,8 @@
 """The topology as RabbitMQ has it after it was applied: queues, policies, bindings, and retries that come back."""
 
 import asyncio
+import time
+from collections.abc import Mapping
 from typing import Any
 
 import aiohttp
@@ -28,19 +30,24 @@ from tests.private_servers import Servers
 
 async def test_every_queue_is_a_durable_quorum_queue_under_a_policy_of_its_own(topology: Servers) -> None:
     names = {name for queue in WORK_QUEUES for name in queue.all_names}
-    queues = {queue["name"]: queue for queue in await queues_under_policies(topology) if queue["name"] in names}
-    assert {(queue["type"], queue["durable"]) for queue in queues.values()} == {("quorum", True)}
     definitions = {policy.name: policy.definition for policy in policies()}
-    assert {name: queue["effective_policy_definition"] for name, queue in queues.items()} == definitions
+    queues = {name: queue for name, queue in (await queues_under(topology, definitions)).items() if name in names}
+    assert {(queue["type"], queue["durable"]) for queue in queues.values()} == {("quorum", True)}
+    assert {name: queue.get("effective_policy_definition") for name, queue in queues.items()} == definitions
     assert {name: queue["policy"] for name, queue in queues.items()} == {name: name for name in names}
 
 
-async def queues_under_policies(servers: Servers) -> list[dict[str, Any]]:
-    """Every queue as the broker lists it, once it lists their policies: it learns of those a little later."""
-    async with aiohttp.ClientSession(servers.rabbitmq.management_url) as session, asyncio.timeout(15):
+async def queues_under(servers: Servers, definitions: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Every queue as the broker lists it, once it lists these policies: of a new one its list learns a little later.
+
+    After 15 s it is the list as it is by then.
+    """
+    deadline = time.monotonic() + 15
+    async with aiohttp.ClientSession(servers.rabbitmq.management_url) as session:
         while True:
-            queues: list[dict[str, Any]] = await (await session.get("/api/queues/%2f")).json()
-            if all("effective_policy_definition" in queue for queue in queues):
+            queues = {queue["name"]: queue for queue in await (await session.get("/api/queues/%2f")).json()}
+            shown = {name: queues[name].get("effective_policy_definition") for name in definitions if name in queues}
+            if shown == definitions or time.monotonic() > deadline:
                 return queues
             await asyncio.sleep(0.1)
 

@@ -5,8 +5,11 @@ from dataclasses import replace
 import pytest
 
 from fleet.bench.cycle.samples import Series
-from fleet.bench.cycle.watching import Patience, StuckError
+from fleet.bench.cycle.watching import PATIENCE_S, check
+from fleet.bench.patience import Patience, StuckError
 from fleet.chain import Look
+from shared.management import Depth
+from shared.topology import FARES_INGEST
 from tests.unit.bench_cycles import seen_at
 
 STILL = Look({}, {"farelark_messages_total": 5})
@@ -31,24 +34,25 @@ def test_the_looks_of_a_short_run_are_all_kept() -> None:
 
 
 def test_who_sees_no_movement_for_two_minutes_gives_up_and_says_what_is_left() -> None:
-    patience = Patience()
-    patience.see(STILL, seen_at(0, ready=3), left=700)
-    patience.see(STILL, seen_at(120, ready=3), left=700)
-    with pytest.raises(StuckError, match=r"nothing has moved for 120 s: 700 to go; .*fares\.ingest 3\+4"):
-        patience.see(STILL, seen_at(120.5, ready=3), left=700)
+    patience = Patience(PATIENCE_S)
+    still = Look({FARES_INGEST.name: Depth(ready=3, in_hand=4)}, STILL.metrics)
+    check(patience, still, seen_at(0), left=700)
+    check(patience, still, seen_at(120), left=700)
+    with pytest.raises(StuckError, match=r"nothing has moved for 120 s: 700 to go; .*: fares\.ingest 3\+4$"):
+        check(patience, still, seen_at(120.5), left=700)
 
 
 @pytest.mark.parametrize("movement", ["counter", "messages", "left"])
 def test_any_movement_gives_another_two_minutes(movement: str) -> None:
-    patience, look, seen, left = Patience(), STILL, seen_at(119), 700
-    patience.see(look, seen_at(0), left)
+    patience, look, seen, left = Patience(PATIENCE_S), STILL, seen_at(119), 700
+    check(patience, look, seen_at(0), left)
     if movement == "counter":
         seen = replace(seen, done={**seen.done, "pushes": 1})
     elif movement == "messages":
         look = Look({}, {"farelark_messages_total": 6})
     else:
         left = 699
-    patience.see(look, seen, left)
-    patience.see(look, replace(seen, at=seen.at + 119), left)
+    check(patience, look, seen, left)
+    check(patience, look, replace(seen, at=seen.at + 119), left)
     with pytest.raises(StuckError):
-        patience.see(look, replace(seen, at=seen.at + 121), left)
+        check(patience, look, replace(seen, at=seen.at + 121), left)

@@ -6,19 +6,15 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from fleet.bench.cycle.samples import EVERY_S, Sample, Series, sample
+from fleet.bench.patience import Patience, StuckError
 from fleet.bench.processes import Processes
 from fleet.chain import Chain, Look
 from fleet.display import StageDisplay
-from shared.errors import FarelarkError
 
-_PATIENCE_S: Final = 120.0
+PATIENCE_S: Final = 120.0  # for what waits out a retry, too
 
 # Gives how much is left to do that no queue shows.
 Left = Callable[[Sample], Awaitable[int]]
-
-
-class StuckError(FarelarkError):
-    """Nothing moves any more although something is left to do."""
 
 
 @dataclass
@@ -46,17 +42,17 @@ class Watch:
             EndedError: a process of the fleet is no more.
             UnavailableError: the broker cannot be reached.
         """
-        patience = Patience()
+        patience = Patience(PATIENCE_S)
         async for look, seen in self._looks():
             rest = await left(seen)
             self._show(f"{rest:,} {what} to go", look)
             if not rest:
                 return
-            patience.see(look, seen, rest)
+            check(patience, look, seen, rest)
 
     async def until_at_rest(self, left: Left) -> None:
         """Return once the chain has been at rest for two looks and nothing is left that no queue shows; as above."""
-        settled, patience = None, Patience()
+        settled, patience = None, Patience(PATIENCE_S)
         async for look, seen in self._looks():
             rest = await left(seen)
             self._show("the last messages", look)
@@ -64,7 +60,7 @@ class Watch:
             if at_rest and look.settled == settled:
                 return
             settled = look.settled if at_rest else None
-            patience.see(look, seen, rest)
+            check(patience, look, seen, rest)
 
     def _show(self, title: str, look: Look) -> None:
         self._first = self._first or look
@@ -79,22 +75,12 @@ class Watch:
             await asyncio.sleep(EVERY_S)
 
 
-@dataclass
-class Patience:
-    """Ends when nothing has moved for a long time."""
+def check(patience: Patience, look: Look, seen: Sample, left: int) -> None:
+    """Take note of a look.
 
-    _seen: object = None
-    _since: float = 0.0
-
-    def see(self, look: Look, seen: Sample, left: int) -> None:
-        """Take note of a look.
-
-        Raises:
-            StuckError: it shows what was seen two minutes ago.
-        """
-        state = (look.settled, seen.done, left)
-        if state != self._seen:
-            self._seen, self._since = state, seen.at
-        elif seen.at - self._since > _PATIENCE_S:
-            queues = ", ".join(f"{name} {ready}+{seen.in_hand[name]}" for name, ready in seen.ready.items())
-            raise StuckError(f"nothing has moved for {_PATIENCE_S:g} s: {left:,} to go; ready+in hand: {queues}")
+    Raises:
+        StuckError: it shows what was seen two minutes ago.
+    """
+    if patience.ends((look.settled, seen.done, left), seen.at):
+        queues = look.left or "nothing"
+        raise StuckError(f"nothing has moved for {patience.seconds:g} s: {left:,} to go; ready+in hand: {queues}")
