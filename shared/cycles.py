@@ -17,7 +17,7 @@ from typing import Any, Final
 from shared.errors import UnavailableError
 from shared.periodic import Periodic, running
 from shared.redis_connections import open_redis, reaching_redis
-from shared.sweeps import SweepCounts, SweepEnding
+from shared.sweeps import SweepCounts, SweepEnding, Swept
 
 _HAND_OVER_EVERY_S: Final = 1.0
 _KEPT_S: Final = 2 * 24 * 3_600
@@ -54,15 +54,6 @@ class Stage(StrEnum):
     MATCHED = "matched"  # changes
     CLAIMED = "claimed"  # notices on their way
     TOLD = "told"  # notices that the notifier is done with, pushed or not
-
-
-@dataclass(frozen=True, slots=True)
-class Swept:
-    """What the source of a cycle said when it closed it."""
-
-    at: datetime
-    ending: SweepEnding
-    counts: SweepCounts
 
 
 @dataclass(frozen=True, slots=True)

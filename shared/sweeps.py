@@ -1,6 +1,7 @@
 """What polling a source for one cycle comes to."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -31,3 +32,12 @@ class SweepCounts:
     set_aside: int = 0
     skipped: int = 0
     failed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What the source of a cycle said when it closed it."""
+
+    at: datetime
+    ending: SweepEnding
+    counts: SweepCounts

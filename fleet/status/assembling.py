@@ -79,4 +79,4 @@ def _progress(cycle: Cycle, now: datetime, pace: Pace) -> Progress:
     counts = {stage.value: number for stage, number in cycle.counts.items()}
     rates = {stage: pace.per_second(cycle_counter(cycle.id, stage)) for stage in counts}
     left = seconds_left(counts, rates, (now - cycle.started).total_seconds())
-    return Progress(cycle.id, cycle.started, counts, left)
+    return Progress(cycle.id, cycle.started, counts, left, cycle.swept)

@@ -17,6 +17,7 @@ from rich.text import Text
 from fleet.status.figures import duration, figure
 from fleet.status.findings import LATE_S, Finding, Severity, findings, late_after, state
 from fleet.status.snapshot import Process, Progress, Server, Snapshot, Spool, Work
+from shared.sweeps import Swept
 
 _STYLES: Final = {"ok": "green", Severity.DEGRADED: "yellow", Severity.DOWN: "bold red"}
 _BARS: Final = (("compared", "published", "fares"), ("matched", "changed", "changes"), ("told", "claimed", "notices"))
@@ -101,7 +102,17 @@ def _cycle(cycle: Progress, now: datetime) -> RenderableType:
         bar = ProgressBar(total=max(all_of_it, 1), completed=done, width=_BAR_WIDTH)
         # What somebody publishes by hand is not counted before it is compared.
         bars.add_row(f" {stage}", bar, f"{done:,} {rows}" if done > all_of_it else f"{done:,} of {all_of_it:,} {rows}")
-    return Group(Text(title, no_wrap=True, overflow="ellipsis"), bars)
+    ended = [Text(_swept(cycle.swept))] if cycle.swept else []
+    return Group(Text(title, no_wrap=True, overflow="ellipsis"), bars, *ended)
+
+
+def _swept(swept: Swept) -> str:
+    """How polling its source ended: the two counts that there always are, and those that tell of trouble."""
+    counts = swept.counts
+    rarer = {"set aside": counts.set_aside, "skipped": counts.skipped, "given up": counts.failed}
+    told = [f"{counts.fares:,} fares", f"{counts.requests:,} requests"]
+    told += [f"{count:,} {what}" for what, count in rarer.items() if count]
+    return f" its source: {swept.ending.replace('_', ' ')} at {_clock(swept.at)}, {', '.join(told)}"
 
 
 def _left(cycle: Progress, age: float) -> str:

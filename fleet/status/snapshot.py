@@ -6,6 +6,7 @@ from datetime import date, datetime
 import msgspec
 
 from shared.errors import UnreadableError
+from shared.sweeps import Swept
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +96,15 @@ class Process:
 class Progress:
     """How far the newest cycle is: counts by stage, and how long the rest takes at the present rate, if that is known.
 
-    Counts are what workers say once a second: a crash loses some, a repeat adds some.
+    Counts are what workers say once a second: a crash loses some, a repeat adds some. `swept` is what a polled source
+    said at its end; None while it goes on, and of cycles that nobody closes.
     """
 
     id: str
     started: datetime
     counts: dict[str, int]
     seconds_left: float | None
+    swept: Swept | None = None
 
 
 @dataclass(frozen=True, slots=True)

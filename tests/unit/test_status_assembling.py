@@ -1,12 +1,16 @@
 """How what servers and processes have answered becomes one snapshot."""
 
+import msgspec
 import pytest
 
 from fleet.status.assembling import assemble
 from fleet.status.exposition import Told
 from fleet.status.pace import Pace
 from fleet.status.probes import Answers, Broker
-from fleet.status.snapshot import Snapshot, Spool
+from fleet.status.report import report
+from fleet.status.snapshot import Progress, Snapshot, Spool
+from shared.cycles import Cycle, Stage
+from shared.sweeps import SweepCounts, SweepEnding, Swept
 from tests.unit.snapshots import NOW, process
 
 
@@ -37,6 +41,14 @@ def test_stages_and_queues_stand_in_the_order_of_the_flow() -> None:
 )
 def test_the_spool_is_one_whoever_tells_of_it(told: list[Told], expected: Spool | None) -> None:
     assert of(*told).spool == expected
+
+
+def test_a_cycle_has_what_its_source_said_at_its_end() -> None:
+    swept = Swept(NOW, SweepEnding.AWAY, SweepCounts(requests=7))
+    cycle = Cycle("duffel-1", NOW, {Stage.COMPARED: 5}, swept)
+    snapshot = assemble(NOW, Answers([], Broker(), cycle, {}), [], {}, Pace())
+    assert snapshot.cycle == Progress("duffel-1", NOW, {"compared": 5}, 0.0, swept)
+    assert msgspec.json.decode(report(snapshot))["cycle"]["swept"]["counts"]["requests"] == 7
 
 
 def test_a_source_is_stopped_whichever_gateway_says_so() -> None:

@@ -14,6 +14,7 @@ from fleet.status.report import health, report
 from fleet.status.showing import page
 from fleet.status.snapshot import Progress, Snapshot, Spool, decode
 from shared.errors import UnreadableError
+from shared.sweeps import SweepCounts, SweepEnding, Swept
 from tests.unit.snapshots import NOW, SERVERS, away, healthy, process, with_work
 
 
@@ -101,6 +102,24 @@ def test_a_healthy_fleet_shows_its_flow_cycle_servers_and_processes() -> None:
 def test_it_says_how_a_cycle_goes_on(age: int, left: float | None, text: str) -> None:
     cycle = Progress("morning", NOW - timedelta(seconds=age), {}, left)
     assert text in "\n".join(shown(healthy(cycle=cycle)))
+
+
+@pytest.mark.parametrize(
+    ("counts", "told"),
+    [
+        (SweepCounts(requests=18, fares=4_120), "4,120 fares, 18 requests"),
+        (
+            SweepCounts(requests=18, fares=4_120, set_aside=3, skipped=2, failed=1),
+            "4,120 fares, 18 requests, 3 set aside, 2 skipped, 1 given up",
+        ),
+    ],
+)
+def test_it_says_how_polling_the_source_of_a_cycle_ended(counts: SweepCounts, told: str) -> None:
+    swept = Swept(NOW - timedelta(seconds=5), SweepEnding.CUT_SHORT, counts)
+    cycle = Progress("duffel-20261122T085900Z", NOW - timedelta(minutes=1), {}, 3.0, swept)
+    text = " ".join(" ".join(shown(healthy(cycle=cycle))).split())
+    assert f"its source: cut short at 08:59:55 UTC, {told} rabbitmq" in text
+    assert "its source" not in "\n".join(shown(healthy()))
 
 
 def test_the_spool_is_shown_with_its_age_where_a_gateway_tells_of_it() -> None:
