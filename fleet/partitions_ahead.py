@@ -1,6 +1,7 @@
 """How many days the partitions that are there will do: the metric and the alert for a schedule that has stopped."""
 
 import asyncio
+from contextlib import suppress
 from datetime import date, timedelta
 from typing import Final
 
@@ -22,9 +23,14 @@ async def days_ahead(accounts_url: str, shard_urls: list[str], today: date) -> d
     """
     places = [("accounts", accounts_url, "notifications")]
     places += [(Shards.name(number), url, "price_history") for number, url in enumerate(shard_urls)]
-    found = await asyncio.gather(*(_days(url, table, today) for _, url, table in places), return_exceptions=True)
-    days = {(name, table): days for (name, _, table), days in zip(places, found, strict=True)}
-    return {place: count for place, count in days.items() if isinstance(count, int)}
+    found = await asyncio.gather(*(_days_if_there(url, table, today) for _, url, table in places))
+    return {(name, table): days for (name, _, table), days in zip(places, found, strict=True) if days is not None}
+
+
+async def _days_if_there(url: str, table: str, today: date) -> int | None:
+    with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        return await _days(url, table, today)
+    return None
 
 
 async def _days(url: str, table: str, today: date) -> int:

@@ -1,14 +1,15 @@
 """Stand-ins for the travel APIs that are searched: their paths, credentials, pages and errors, on one server."""
 
 import json
-import threading
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, parse_qsl, urlsplit
+
+from tests.serving_thread import serving_thread
 
 TOKEN = "token-of-a-test"
 CLIENT = ("client", "secret-of-a-test")
@@ -76,6 +77,7 @@ class AmadeusStandIn(TravelApi):
         super().__init__(url)
         self.offers = _json({"data": []})
         self.logins = 0
+        self.expires_in = 1_799
         self._good: set[str] = set()
 
     def answer(self, asked: Asked) -> Reply:
@@ -94,7 +96,7 @@ class AmadeusStandIn(TravelApi):
             return Reply(_json({"error": "invalid_client", "code": 38187}), HTTPStatus.UNAUTHORIZED)
         self.logins += 1
         self._good.add(f"Bearer {TOKEN}-{self.logins}")
-        return Reply(_json({"access_token": f"{TOKEN}-{self.logins}", "expires_in": 1799}))
+        return Reply(_json({"access_token": f"{TOKEN}-{self.logins}", "expires_in": self.expires_in}))
 
 
 class TravelpayoutsStandIn(TravelApi):
@@ -179,15 +181,9 @@ def travel_apis() -> Iterator[TravelApis]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        apis = TravelApis(server.server_port)
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield apis
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving_thread(Handler) as port:
+        apis = TravelApis(port)
+        yield apis
 
 
 def _addressed(target: str) -> tuple[str, str, dict[str, str]]:

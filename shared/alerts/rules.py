@@ -36,11 +36,6 @@ class Rule:
     rearm: Rearm = "recovery"
 
     @property
-    def learns(self) -> bool:
-        """Whether it needs a baseline before it can fire."""
-        return self.kind != "target"
-
-    @property
     def recovers(self) -> bool:
         """Whether it returns to its initial price once fares are above that again."""
         return self.kind != "new_low" and self.rearm == "recovery"

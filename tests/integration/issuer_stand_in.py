@@ -1,17 +1,17 @@
 """A stand-in for an OpenID provider such as Firebase Authentication: it signs tokens and serves its public keys."""
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from uuid import uuid4
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from jwt.algorithms import RSAAlgorithm
 
 from tests.forged_tokens import Signer
+from tests.serving_thread import serving_thread
 
 AUDIENCE = "farelark-app"
 ISSUER = f"https://securetoken.example/{AUDIENCE}"
@@ -67,12 +67,6 @@ def issuer_stand_in() -> Iterator[IssuerStandIn]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        stand_in = IssuerStandIn(server.server_port)
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield stand_in
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving_thread(Handler) as port:
+        stand_in = IssuerStandIn(port)
+        yield stand_in

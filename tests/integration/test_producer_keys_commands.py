@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import Any
 
 import asyncpg
 import pytest
-from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncEngine
 from typer.testing import CliRunner, Result
 
@@ -20,9 +18,10 @@ from fleet.producer_keys import Rights, list_keys, passing_key
 from shared.errors import UnavailableError
 from shared.fare_lanes import Lane
 from shared.producer_keys import ProducerKey
-from shared.schema.accounts import producer_keys
-from tests.integration.notifying import migrated_accounts
+from tests.integration.keyless_accounts import accounts
 from tests.private_servers import Servers
+
+__all__ = ["accounts"]
 
 NOBODY = "postgresql://nobody:secret@127.0.0.1:1/nothing"
 ACME = ("make", "acme", "--source", "acme-feed")
@@ -58,15 +57,6 @@ class CommandLine:
     def listed(self) -> list[dict[str, Any]]:
         keys: list[dict[str, Any]] = self.json("list")["keys"]
         return keys
-
-
-@pytest.fixture
-async def accounts(servers: Servers) -> AsyncIterator[AsyncEngine]:
-    """The accounts database, without keys."""
-    async with migrated_accounts(servers) as engine:
-        async with engine.begin() as connection:
-            await connection.execute(delete(producer_keys))
-        yield engine
 
 
 @pytest.fixture

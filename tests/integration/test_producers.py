@@ -1,13 +1,12 @@
 """Which producer a key belongs to, by a real database of accounts."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from unittest.mock import Mock, patch
 
 import pytest
-from sqlalchemy import delete, event
+from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from fleet.producer_keys import Rights, make_key, revoke_key
@@ -16,9 +15,10 @@ from services.ingest_gateway.producers.producers import GOOD_FOR, Producers, Unk
 from shared.errors import UnavailableError
 from shared.fare_lanes import Lane
 from shared.producer_keys import ProducerKey
-from shared.schema.accounts import producer_keys
-from tests.integration.notifying import migrated_accounts
+from tests.integration.keyless_accounts import accounts
 from tests.private_servers import Servers
+
+__all__ = ["accounts"]
 
 SECOND = timedelta(seconds=1)
 
@@ -31,15 +31,6 @@ class Clock:
 
     def __call__(self) -> datetime:
         return self.now
-
-
-@pytest.fixture
-async def accounts(servers: Servers) -> AsyncIterator[AsyncEngine]:
-    """The accounts database, without keys."""
-    async with migrated_accounts(servers) as engine:
-        async with engine.begin() as connection:
-            await connection.execute(delete(producer_keys))
-        yield engine
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from shared.fare_lanes import Lane
 from shared.sweeps import SweepEnding
 from tests.real_data import real_file
 from tests.travel_apis import CLIENT, TOKEN, Reply, TravelApis, travel_apis
-from tests.unit.taking import KeepingIntake
+from tests.unit.keeping_intake import KeepingIntake
 
 # The recorded offers of Duffel are on sale then; every other payload is read alike at any time.
 NOW = datetime(2020, 1, 17, 10, 20, tzinfo=UTC)
@@ -110,6 +110,15 @@ async def test_an_expired_token_of_amadeus_is_renewed_once(poller: Poller) -> No
 
     assert poller.cycle.counts.failed == poller.cycle.counts.skipped == 0
     assert [asked.method for asked in amadeus.asked] == ["POST", "GET", "POST", "GET"]
+
+
+async def test_a_token_of_amadeus_that_is_to_last_for_ages_is_taken_as_one_for_a_while(poller: Poller) -> None:
+    poller.apis.amadeus.expires_in = 10**18  # seconds: more than any calendar has
+
+    assert await poller.sweep("amadeus", days_ahead=[30, 31]) == COMPLETE
+
+    assert poller.cycle.counts.failed == 0
+    assert poller.apis.amadeus.logins == 1
 
 
 async def test_amadeus_is_left_alone_when_a_new_token_is_refused_as_well(poller: Poller) -> None:

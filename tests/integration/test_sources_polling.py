@@ -29,7 +29,7 @@ from tests.integration.source_stand_in import (
     status,
 )
 from tests.private_servers import Servers
-from tests.unit.taking import KeepingIntake
+from tests.unit.keeping_intake import KeepingIntake
 
 ID = "prices-20261123T120000Z"
 UNREACHABLE = "redis://127.0.0.1:1/0"

@@ -32,7 +32,7 @@ from tests.integration.source_stand_in import (
     standing_in,
     status,
 )
-from tests.unit.taking import KeepingIntake
+from tests.unit.keeping_intake import KeepingIntake
 
 COMPLETE = Ended(SweepEnding.COMPLETE)
 

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from fleet import addresses
-from fleet.addresses import Addresses, Service
+from fleet.addresses import Service
 from shared.errors import ConfigurationError
+from tests.unit.local_addresses import LOCAL
 
 ENVIRONMENT = {
     "RABBITMQ_URL": "amqp://operations:pa55word@rabbitmq:5672/",
@@ -17,20 +18,6 @@ ENVIRONMENT = {
     "ACCOUNTS_URL": "postgresql://farelark:pa55word@accounts/accounts",
     "SHARD_URLS": "postgresql://farelark:pa55word@shard0/shard0, postgresql://farelark:pa55word@shard1/shard1",
 }
-LOCAL = Addresses(
-    pid=1,
-    api="http://127.0.0.1:8000",
-    amqp="amqp://127.0.0.1:1/",
-    amqp_management="http://127.0.0.1:2",
-    amqp_tick_interval=0.1,
-    redis="redis://127.0.0.1:3",
-    accounts="postgresql://127.0.0.1:4/accounts",
-    shards=["postgresql://127.0.0.1:4/shard0"],
-    push_log="pushes.jsonl",
-    services=[Service("notifier", 7, "http://127.0.0.1:5")],
-    operations=Service("operations", 8, "http://127.0.0.1:6"),
-    ops_token="ops_token",
-)
 
 
 @pytest.fixture(autouse=True)

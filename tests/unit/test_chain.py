@@ -11,7 +11,7 @@ import pytest
 from fleet.addresses import Service
 from fleet.chain import Chain, Look, NotDrainedError
 from shared.management import Depth, Management
-from tests.unit.test_addresses import LOCAL
+from tests.unit.local_addresses import LOCAL
 
 
 @pytest.mark.parametrize(

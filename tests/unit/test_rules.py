@@ -40,19 +40,18 @@ def test_the_price_that_fired_never_fires_again(price: int, percent: int, kind: 
 
 
 @pytest.mark.parametrize(
-    ("kind", "rearm", "learns", "recovers"),
+    ("kind", "rearm", "recovers"),
     [
-        ("target", "recovery", False, True),
-        ("target", "once", False, False),
-        ("drop", "recovery", True, True),
-        ("drop", "once", True, False),
-        ("new_low", "recovery", True, False),
-        ("new_low", "once", True, False),
+        ("target", "recovery", True),
+        ("target", "once", False),
+        ("drop", "recovery", True),
+        ("drop", "once", False),
+        ("new_low", "recovery", False),
+        ("new_low", "once", False),
     ],
 )
-def test_which_rules_learn_and_which_recover(kind: Kind, rearm: Rearm, *, learns: bool, recovers: bool) -> None:
-    rule = Rule(kind, percent=10, rearm=rearm)
-    assert (learns, recovers) == (rule.learns, rule.recovers)
+def test_which_rules_recover(kind: Kind, rearm: Rearm, *, recovers: bool) -> None:
+    assert Rule(kind, percent=10, rearm=rearm).recovers is recovers
 
 
 def test_unset_is_the_highest_number_that_the_column_holds() -> None:

@@ -20,7 +20,7 @@ from services.ingest_gateway.sources.source_cycle import SourceCycle
 from shared.fare_lanes import Lane
 from shared.messages.fares import FARES_SCHEMA
 from shared.sweeps import SweepEnding
-from tests.unit.taking import KeepingIntake
+from tests.unit.keeping_intake import KeepingIntake
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 HEADER = "origin,destination,departure_date,return_date,carrier,flight_number,departure_time,currency,price,observed_at"

@@ -16,7 +16,7 @@ from tests.real_data import real_file
 from tests.unit.payload_fuzz import NOW, check_holds, spoiled
 
 SEARCHES = Searches(routes=(("DUB", "BRS"),), days_ahead=(30,), nights=(None, 7))
-API = Ryanair("ryanair", SEARCHES)
+API = Ryanair("ryanair", SEARCHES, "")
 SEARCH = next(iter(API.requests(NOW.date())))
 RECORDED_AT = datetime(2023, 8, 22, 9, tzinfo=UTC)  # within the day of its prices
 

@@ -17,6 +17,7 @@ from shared.sweeps import SweepCounts
 TRIES: Final = 4
 AWAY_AFTER: Final = 2 * TRIES  # requests in a row in vain: a single search that the source cannot bear is no outage
 LONGEST_WAIT_S: Final = 300.0  # within a cycle; a source that asks for more is left alone for as long as it asks
+_LONGEST_TOKEN_S: Final = 24 * 3_600.0  # whatever a source promises, which may be more than a calendar holds
 _FRESH_FOR: Final = timedelta(seconds=30)  # a token that lasts no longer is not used any more
 
 
@@ -124,7 +125,7 @@ class Asking:
             if not isinstance(given, Token):
                 return Stop(given.reason) if isinstance(given, Skip) else given  # every search would be skipped
             self._token = given
-            self._token_until = self._clock() + timedelta(seconds=given.expires_in_s)
+            self._token_until = self._clock() + timedelta(seconds=min(given.expires_in_s, _LONGEST_TOKEN_S))
             return None
 
     async def _understand_token(self, body: bytes) -> Token:

@@ -81,7 +81,7 @@ class Ryanair(NoLogin):
         secret: not needed.
     """
 
-    def __init__(self, source: str, searches: Searches, secret: str = "") -> None:  # noqa: ARG002  # all APIs are made alike
+    def __init__(self, source: str, searches: Searches, secret: str) -> None:  # noqa: ARG002  # all APIs are made alike
         self._source = source
         self._searches = searches
 
