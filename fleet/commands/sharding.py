@@ -23,7 +23,10 @@ from shared.failpoints import Failpoints
 from shared.settings import load
 from shared.shard_map import BUCKETS, bucket_of
 
+shards = typer.Typer(no_args_is_help=True, help="Look at the shard map, check it, move buckets.")
 
+
+@shards.command(name="list")
 def list_shards(data: Data = DEFAULT_DATA, as_json: Json = False) -> None:
     """Show what each shard holds: buckets, alerts, size, the map's version and the date of its rates."""
     with reporting():
@@ -34,6 +37,7 @@ def list_shards(data: Data = DEFAULT_DATA, as_json: Json = False) -> None:
         Console().print(as_table(summaries))
 
 
+@shards.command(name="check")
 def check_shards(data: Data = DEFAULT_DATA, as_json: Json = False) -> None:
     """Check that alerts and history are on their shard, once, and that all shards go by one map.
 
@@ -50,6 +54,7 @@ def check_shards(data: Data = DEFAULT_DATA, as_json: Json = False) -> None:
         raise typer.Exit(1)
 
 
+@shards.command()
 def move(
     bucket: Annotated[str, typer.Argument(metavar="BUCKET", help="Its number, or a route in it such as NYC-LON.")],
     shard: Annotated[int, typer.Argument(metavar="SHARD", help="The number of the shard that shall hold it.")],

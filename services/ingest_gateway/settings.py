@@ -13,7 +13,7 @@ class Settings(ServiceSettings, BrokerSettings, BoardSettings, AccountsSettings)
     ingest_host: str = "127.0.0.1"
     ingest_port: int = Field(8001, ge=0, le=65535)
     batch_age_ms: int = Field(
-        8, ge=0, le=1_000, description="how long fares wait for others with which they travel, in milliseconds"
+        4, ge=0, le=1_000, description="how long fares wait for others with which they travel, in milliseconds"
     )
     spool_megabytes: int = Field(
         4_096, ge=1, description="the most that may lie in accounts while RabbitMQ takes nothing: 60 bytes a fare"

@@ -1,4 +1,4 @@
-"""Commands that send fares through a fleet."""
+"""The command that sends recorded fares through a fleet."""
 
 import asyncio
 import json
@@ -16,9 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from fleet import addresses
 from fleet.addresses import DEFAULT_DATA
 from fleet.commands.options import Data, Json
-from fleet.commands.surroundings import passing_folder, reporting, sayer, stoppable
-from fleet.demo import Plan, result_as_json, run_demo, show_pushes, show_result
-from fleet.local import local_fleet
+from fleet.commands.surroundings import reporting
 from fleet.replay import Pace, replay_history
 from fleet.replaying import History, read
 from fleet.replaying import shift as shift_to_today
@@ -29,36 +27,6 @@ class Barrier(StrEnum):
 
     NONE = "none"
     DAY = "day"
-
-
-def demo(
-    fares: Annotated[int, typer.Option(min=1_000, max=2_000_000, help="Fares in each cycle.")] = 500_000,
-    cycles: Annotated[int, typer.Option(min=1, max=100, help="Cycles after the priming one.")] = 3,
-    alerts: Annotated[int, typer.Option(min=1, max=100_000, help="Alerts made over HTTP.")] = 3_000,
-    seed: Annotated[int, typer.Option(help="The same fares and alerts for the same seed.")] = 1,
-    as_json: Json = False,
-) -> None:
-    """Show the whole chain at work on a fleet of its own, then stop it.
-
-    Travellers make alerts over HTTP, a priming cycle fills the fare boards, then prices move and pushes go out.
-    Exit status 0 means that every claim became one notification and nothing was left in any queue.
-    """
-    console = Console(stderr=as_json)
-    plan = Plan(fares=fares, cycles=cycles, alerts=alerts, seed=seed)
-    with (
-        reporting(),
-        stoppable(),
-        passing_folder(console) as folder,
-        local_fleet(folder, sayer(console), operations=True) as fleet,
-    ):
-        result = asyncio.run(run_demo(fleet, plan, console))
-        console.print("\nsome of the pushes:")
-        show_pushes(Path(fleet.addresses.push_log), console)
-        show_result(result, console)
-    if as_json:
-        print(result_as_json(result))
-    if not result.balanced:
-        raise typer.Exit(1)
 
 
 def replay(
