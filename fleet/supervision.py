@@ -17,6 +17,7 @@ _LONGEST_RESTART_WAIT_S: Final = 5.0
 _STEADY_S: Final = 10.0  # a process that lived so long has not failed at starting
 _READY_WITHIN_S: Final = 60.0
 _PROBE_EVERY_S: Final = 0.05
+_PROBE_TIMEOUT_S: Final = 2.0
 
 Say = Callable[[str], None]
 
@@ -56,11 +57,10 @@ class Worker:
         """Whether it has ended and is to be started again now."""
         return self._restart_at is not None and time.monotonic() >= self._restart_at
 
-    @property
-    def is_ready(self) -> bool:
+    def is_ready(self, client: httpx.Client) -> bool:
         """Whether it says that it is ready; who answers requests says so where they go."""
         try:
-            return httpx.get(f"{self.serves or self.ops}/health/ready", timeout=2).is_success
+            return client.get(f"{self.serves or self.ops}/health/ready").is_success
         except httpx.HTTPError:
             return False
 
@@ -110,13 +110,14 @@ class Supervisor:
             ChildFailedError: one is not in time; shows the end of its log.
         """
         deadline = time.monotonic() + _READY_WITHIN_S
-        for worker in self._workers:
-            while not worker.is_ready:
-                self.mend(say)
-                if time.monotonic() > deadline:
-                    log = self._children.log(worker.name)
-                    raise ChildFailedError(worker.name, f"was not ready in {_READY_WITHIN_S:g} s", log)
-                time.sleep(_PROBE_EVERY_S)
+        with httpx.Client(timeout=_PROBE_TIMEOUT_S) as client:  # one for all: to make it takes longer than to ask
+            for worker in self._workers:
+                while not worker.is_ready(client):
+                    self.mend(say)
+                    if time.monotonic() > deadline:
+                        log = self._children.log(worker.name)
+                        raise ChildFailedError(worker.name, f"was not ready in {_READY_WITHIN_S:g} s", log)
+                    time.sleep(_PROBE_EVERY_S)
 
     def _start(self, worker: Worker) -> None:
         worker.start(self._children)
