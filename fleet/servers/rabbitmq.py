@@ -109,7 +109,6 @@ def _environment(folder: Path, distribution_port: int, names_port: int) -> dict[
         "RABBITMQ_DIST_PORT": str(distribution_port),
         "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": (
             f"-kernel inet_dist_use_interface {{127,0,0,1}} -kernel shutdown_timeout {_SHUTDOWN_MILLISECONDS}"
-            " +sbwt none +sbwtdcpu none +sbwtdio none"  # no spinning for work: others have use for the processors
         ),
         "RABBITMQ_CONF_ENV_FILE": str(folder / "rabbitmq-env.conf"),  # absent: /etc/rabbitmq stays unread
         "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq.conf"),
